@@ -13,10 +13,17 @@ void wbuf_init(struct wbuf *w, void *p, size_t cap)
     w->err = 0;
 }
 
+/* The first error is the one that says what went wrong. */
+static void fail(struct wbuf *w, int err)
+{
+    if (w->err == 0)
+        w->err = err;
+}
+
 void wbuf_bytes(struct wbuf *w, const void *p, size_t len)
 {
-    if (w->err == 0 && len > w->cap - w->len)
-        w->err = ERR_TOO_SMALL;
+    if (len > w->cap - w->len)
+        fail(w, ERR_TOO_SMALL);
     if (w->err != 0 || len == 0)
         return;
     memcpy(w->p + w->len, p, len);
@@ -55,7 +62,7 @@ void wbuf_u64(struct wbuf *w, uint64_t v)
 void wbuf_blob(struct wbuf *w, const struct blob *b)
 {
     if (b->len > FRAME_MAX) {
-        w->err = ERR_ARG;
+        fail(w, ERR_ARG);
         return;
     }
     wbuf_u32(w, (uint32_t)b->len);
@@ -67,7 +74,7 @@ void wbuf_id(struct wbuf *w, const char *id)
     size_t len = strlen(id);
 
     if (!id_is_valid(id, len)) {
-        w->err = ERR_ARG;
+        fail(w, ERR_ARG);
         return;
     }
     wbuf_u8(w, (uint8_t)len);
@@ -77,7 +84,7 @@ void wbuf_id(struct wbuf *w, const char *id)
 void wbuf_list(struct wbuf *w, const struct list *l)
 {
     if (l->n > LIST_MAX) {
-        w->err = ERR_ARG;
+        fail(w, ERR_ARG);
         return;
     }
     wbuf_u8(w, l->n);
