@@ -1,0 +1,275 @@
+/*
+ * store.h - what the cloud keeps, as a small table of operations.
+ *
+ * Every operation is a struct store_op: the caller fills in `kind`, `done` and the inputs, the store
+ * fills in `result`, `reason` and the outputs. store_submit() queues it for the one writer thread,
+ * which drains what waits (at most STORE_BATCH) into one transaction and one COMMIT; then done() runs
+ * on the loop's thread, in the order of submission. store_run() does the same at once, on the
+ * caller's thread, for the administrative commands and the tests; several processes may have the same
+ * store open.
+ *
+ * Every write can be repeated safely: a repeat gives STORE_ALREADY and the outputs of the first time.
+ * STORE_UNSURE: the commit failed half-way known; repeat the same call. STORE_FULL: a quota or the
+ * disk (reason says which); nothing of this operation was written, others of the batch are not
+ * affected. Secrets arrive sealed (vault.h) and are never seen here.
+ *
+ * Back-ends: store_sqlite.c. SQL and semantics are kept plain, so that one with a server can follow.
+ */
+#ifndef INKPOST_CLOUDD_STORE_H
+#define INKPOST_CLOUDD_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/offer.h"
+#include "proto/msg.h"
+
+#define STORE_BATCH 256
+
+struct store;
+
+enum store_result {
+    STORE_OK,
+    STORE_ALREADY,  /* was done before: outputs as then */
+    STORE_CONFLICT, /* other content under the same name; reason says more */
+    STORE_NOTFOUND,
+    STORE_FULL,
+    STORE_UNSURE
+};
+
+enum store_kind {
+    STORE_INVITE,        /* put a token */
+    STORE_TOKEN_RESERVE, /* a device shows a token */
+    STORE_DEVICE_ADD,    /* consume the token and insert the device, in one transaction */
+    STORE_DEVICE_ATTACH, /* find by key and id, keep its offer if that changed */
+    STORE_DEVICE_GET,    /* find by id */
+    STORE_DEVICE_LIST,
+    STORE_DEVICE_REVOKE,
+    STORE_REVOKED_SINCE, /* enrolments revoked by whichever process */
+    STORE_PAIR_GET,
+    STORE_PAIR_PUT,
+    STORE_NEG_PUT, /* insert or advance a negotiation */
+    STORE_NEG_GET,
+    STORE_NEG_LIST, /* those that wait for a device in a role */
+    STORE_NEG_DELETE,
+    STORE_ENQUEUE,
+    STORE_FETCH,
+    STORE_RECEIPT, /* delete a package and keep its receipt, in one transaction */
+    STORE_RECEIPT_LIST,
+    STORE_RECEIPT_ACK,
+    STORE_STREAM,    /* next index of (from, to, session) */
+    STORE_EXPIRE,    /* packages past retention become EXPIRED receipts; old tokens, negotiations go */
+    STORE_MAILBOXES, /* per receiver: packages and bytes */
+    STORE_SESSIONS,  /* per stream: from, to, session, next index, last use */
+    STORE_BACKUP     /* a consistent copy of the file */
+};
+
+struct store_device {
+    char id[ID_MAX + 1];
+    uint8_t key[KEY_BYTES];
+    uint64_t enrolment;
+    struct offer offer;
+    int64_t enrolled_at; /* unix seconds */
+    int revoked;
+};
+
+/* Bytes that the store allocated (outputs) or lent to it until done() (inputs). */
+struct store_bytes {
+    uint8_t *p;
+    size_t len;
+};
+
+enum neg_state {
+    NEG_OPENED = 1, /* salts are out, the initiator's request is awaited */
+    NEG_ASKED,      /* step 2 checked; the responder's answer is awaited */
+    NEG_ANSWERED    /* step 4 checked; the initiator's confirmation is awaited */
+};
+
+struct store_neg {
+    uint8_t id[NEG_ID_BYTES]; /* T */
+    uint64_t request;
+    char from[ID_MAX + 1], to[ID_MAX + 1]; /* initiator, responder */
+    enum neg_state state;
+    struct store_bytes sealed; /* the server's own record, sealed by vault.h */
+};
+
+struct store_package {
+    uint64_t row; /* names the stored copy; grows with every enqueue */
+    char from[ID_MAX + 1], to[ID_MAX + 1];
+    uint8_t session[SESSION_ID_BYTES];
+    uint8_t direction;
+    uint64_t index, seq;
+    struct store_bytes body; /* the PACKAGE body as received */
+};
+
+struct store_receipt {
+    char sender[ID_MAX + 1], receiver[ID_MAX + 1];
+    uint8_t session[SESSION_ID_BYTES];
+    uint8_t direction;
+    uint64_t index;
+    uint8_t status; /* enum receipt_status */
+    uint8_t digest[DIGEST_BYTES], mac[MAC_BYTES];
+};
+
+struct store_mailbox {
+    char id[ID_MAX + 1];
+    uint64_t packages, bytes;
+    int64_t oldest; /* unix seconds, 0 when empty */
+};
+
+struct store_stream {
+    char from[ID_MAX + 1], to[ID_MAX + 1];
+    uint8_t session[SESSION_ID_BYTES];
+    uint64_t next; /* one more than the highest index ever accepted */
+    int64_t used_at;
+};
+
+struct store_op {
+    enum store_kind kind;
+    enum store_result result;
+    unsigned reason; /* REASON_* when not OK or ALREADY */
+    void (*done)(struct store_op *op);
+    void *ctx;       /* the caller's: the server */
+    uint64_t conn;   /* the caller's: serial of the connection that asked, 0 for none */
+    int64_t now;     /* unix seconds, given by the caller so that tests set the clock */
+    union {
+        struct {
+            char id[ID_MAX + 1];
+            uint8_t token_hash[DIGEST_BYTES];
+            int64_t expires;
+        } invite;
+        /* OK; NOTFOUND: TOKEN_WRONG; CONFLICT: TOKEN_USED, TOKEN_EXPIRED, TOKEN_HELD. ALREADY: used
+         * by this very key and id, so that a device that lost our answer may repeat. */
+        struct {
+            char id[ID_MAX + 1];
+            uint8_t token_hash[DIGEST_BYTES];
+            uint8_t key[KEY_BYTES];
+        } token;
+        /* CONFLICT: ID_TAKEN, KEY_TAKEN, SIGNATURE_TAKEN, TOKEN_*. The key of a revoked enrolment
+         * is not given out again; its id and its scan may be. */
+        struct {
+            struct store_device device; /* in: id, key, offer; out: enrolment */
+            uint8_t token_hash[DIGEST_BYTES];
+            uint8_t scan_digest[DIGEST_BYTES]; /* keyed digest of the pixels, unique among the living */
+            struct store_bytes sealed;         /* dev, canvas and scan, sealed */
+        } add;
+        /* attach: in key, id, offer. get: in id. NOTFOUND: NOT_ENROLLED or UNKNOWN_PEER. */
+        struct store_device device;
+        struct {
+            struct store_device *v; /* out */
+            size_t n;
+        } devices;
+        /* revoke: in id; drops its tokens, negotiations and pairs, turns what is queued to it into
+         * EXPIRED receipts, still delivers what it sent. NOTFOUND: UNKNOWN_PEER. */
+        struct {
+            char id[ID_MAX + 1];
+        } revoke;
+        struct {
+            uint64_t since;         /* in: the highest revocation number seen; out: the newest */
+            struct store_device *v; /* out: those revoked after it */
+            size_t n;
+        } revoked;
+        /* a < b in strcmp order, both living. get: OK and sealed; or NOTFOUND with reason NONE and
+         * both enrolments' sealed records in rec_a, rec_b, to make the pair from; or NOTFOUND with
+         * UNKNOWN_PEER. put: ALREADY gives back the one that was first. */
+        struct {
+            char a[ID_MAX + 1], b[ID_MAX + 1];
+            uint64_t enrolment_a, enrolment_b;
+            struct store_bytes sealed, rec_a, rec_b;
+        } pair;
+        /* put: a new id replaces any other negotiation of the same from and to (out: replaced). An
+         * advance must be to the next state, else CONFLICT: STALE; the same state again is ALREADY. */
+        struct {
+            struct store_neg neg;
+            int replaced;
+        } neg;
+        /* list: ROLE_SEND: OPENED and ANSWERED from id; ROLE_RECV: OPENED and ASKED to id. Oldest
+         * first, at most 256. */
+        struct {
+            char id[ID_MAX + 1];
+            enum conn_role role;
+            struct store_neg *v; /* out */
+            size_t n;
+        } negs;
+        /* NOTFOUND: PEER_REVOKED or UNKNOWN_PEER. FULL: MAILBOX_FULL or DISK_FULL. ALREADY: the same
+         * digest is queued (row is set), or it was receipted and the receipt waits (receipt_known).
+         * CONFLICT: another digest is queued under the same from, to, session and index. */
+        struct {
+            struct store_package package; /* out: row; body stays the caller's */
+            uint8_t digest[DIGEST_BYTES];
+            uint64_t max_packages, max_bytes; /* quota of the mailbox */
+            int receipt_known;
+            struct store_receipt receipt;
+        } enqueue;
+        struct {
+            char to[ID_MAX + 1];
+            uint64_t after; /* in: rows above this one, in their order */
+            size_t max_n, max_bytes;
+            struct store_package *v; /* out; at least one if any, even above max_bytes */
+            size_t n;
+        } fetch;
+        /* row 0: no copy is stored (only the receipt is kept). A second receipt for the same name
+         * replaces the first. NOTFOUND: that row is gone already. */
+        struct {
+            uint64_t row;
+            struct store_receipt receipt;
+        } receipt;
+        struct {
+            char sender[ID_MAX + 1];
+            uint64_t after; /* in/out: cursor */
+            size_t max_n;
+            struct store_receipt *v; /* out */
+            size_t n;
+        } receipts;
+        struct store_stream stream; /* in: from, to, session; out: next. ack: uses .next as index */
+        struct {
+            int64_t packages_before, negs_before; /* unix seconds: older ones go */
+            size_t max_n;                         /* at most so many packages a call */
+            char (*senders)[ID_MAX + 1];          /* out: who has new receipts */
+            size_t n;
+        } expire;
+        struct {
+            struct store_mailbox *v;
+            size_t n;
+        } mailboxes;
+        struct {
+            struct store_stream *v;
+            size_t n;
+        } sessions;
+        struct {
+            const char *path;
+        } backup;
+    } u;
+    struct store_op *next; /* the store's, while queued */
+};
+
+/*
+ * Open or create the store in the file `path` and bring its schema up to date. ERR_VERSION when a
+ * newer version wrote it, ERR_SYS, ERR_FULL. `why` gets a sentence for people.
+ */
+int store_open(struct store **out, const char *path, char *why, size_t why_len);
+
+/* Start the writer thread. notify_fd() becomes readable when completions wait; then the loop calls
+ * store_complete(), which runs done() for each. */
+int store_start(struct store *s);
+int store_notify_fd(const struct store *s);
+void store_complete(struct store *s);
+
+/* Queue op: it is the store's until done() gets it back. Never blocks, never fails. */
+void store_submit(struct store *s, struct store_op *op);
+/* Operations and bytes of packages that wait or are being written: for back-pressure. */
+size_t store_waiting(const struct store *s);
+size_t store_waiting_bytes(const struct store *s);
+
+/* Run op now, on this thread, in a transaction of its own; done is not called. Not after
+ * store_start() on the same handle. */
+void store_run(struct store *s, struct store_op *op);
+
+/* A zeroed op of this kind; NULL without memory. store_op_free() frees the outputs too (not inputs). */
+struct store_op *store_op_new(enum store_kind kind, void (*done)(struct store_op *));
+void store_op_free(struct store_op *op);
+
+/* Stop the thread after all that is queued is written and completed (done() runs), and close. */
+void store_close(struct store *s);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * negotiation.h - the checks and keys of the six steps (Al Sibahee 2020, IV-B-1), free of sockets and
+ * storage: the cloud and both devices run the same code.
+ *
+ * Steps 2 to 5 carry NEG_BODY = (salt XOR Sk, cloud, initiator, responder, Shk) sealed to the next
+ * party, which compares every field with what it knows and both XOR relations. In the hardened
+ * profiles steps 2 and 4 also carry the two messages of Noise_KKpsk2 between the devices.
+ */
+#ifndef INKPOST_COMMON_NEGOTIATION_H
+#define INKPOST_COMMON_NEGOTIATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/noise.h"
+#include "common/offer.h"
+#include "proto/msg.h"
+
+/* All that the parties must agree on in one negotiation. Holds secrets: wipe after use. */
+struct neg_terms {
+    uint8_t negotiation[NEG_ID_BYTES]; /* T */
+    uint8_t cloud[KEY_BYTES];          /* the cloud's static key */
+    char initiator[ID_MAX + 1], responder[ID_MAX + 1];
+    struct offer i_offer, r_offer;
+    struct choice choice;
+    uint8_t salt[KEY_BYTES], sk[KEY_BYTES], shk[KEY_BYTES];
+};
+
+/* Keys of a session after Noise's Split. Holds secrets. */
+struct session_keys {
+    uint8_t session[SESSION_ID_BYTES]; /* first half of the handshake hash: its name */
+    uint8_t chain[KEY_BYTES];          /* ck_0, initiator to responder */
+    uint8_t receipt[KEY_BYTES];        /* rk, from the reverse chain */
+    uint8_t confirm[KEY_BYTES];        /* for NEG_CONFIRM */
+};
+
+#define NEG_SEALED_MAX 512
+
+/* Encode and seal any message body of messages.def (crypto_box_seal) to the key `to`. */
+int body_seal(const struct msg *m, const uint8_t to[KEY_BYTES], uint8_t *out, size_t cap,
+              size_t *len);
+/* Open and decode a sealed body of the given type. `plain` is the caller's buffer of at least
+ * sealed->len bytes; m borrows from it: wipe both. ERR_AUTH, ERR_MALFORMED, ERR_TOO_SMALL. */
+int body_open(struct msg *m, enum msg_type type, const struct blob *sealed,
+              const struct noise_keypair *kp, uint8_t *plain, size_t cap);
+
+/* NEG_BODY for these terms, sealed to `to`. */
+int neg_body_seal(const struct neg_terms *t, const uint8_t to[KEY_BYTES],
+                  uint8_t out[NEG_SEALED_MAX], size_t *len);
+/* Open a sealed NEG_BODY and make every check of the paper against the terms. ERR_AUTH when any of
+ * them fails: which one is nobody's business on the wire. */
+int neg_body_check(const struct neg_terms *t, const struct blob *sealed,
+                   const struct noise_keypair *kp);
+
+/* Start the devices' Noise_KKpsk2 with psk and prologue made from the terms. */
+int neg_noise_start(struct noise_handshake *hs, const struct neg_terms *t, int initiator,
+                    const struct noise_keypair *self, const uint8_t peer[KEY_BYTES]);
+/* After both messages: the session's keys. Wipes nothing of hs. */
+int neg_session_keys(struct noise_handshake *hs, struct session_keys *out);
+
+void neg_confirm_mac(uint8_t mac[MAC_BYTES], const struct session_keys *k);
+
+#endif
