@@ -9,9 +9,10 @@
  * store open.
  *
  * Every write can be repeated safely: a repeat gives STORE_ALREADY and the outputs of the first time.
- * STORE_UNSURE: the commit failed half-way known; repeat the same call. STORE_FULL: a quota or the
- * disk (reason says which); nothing of this operation was written, others of the batch are not
- * affected. Secrets arrive sealed (vault.h) and are never seen here.
+ * STORE_UNSURE: the commit failed half-way known, or the file could not be read (reason STORAGE);
+ * repeat the same call. STORE_FULL: a quota or the disk (reason says which); nothing of this
+ * operation was written, others of the batch are not affected. Secrets arrive sealed (vault.h) and
+ * are never seen here.
  *
  * Back-ends: store_sqlite.c. SQL and semantics are kept plain, so that one with a server can follow.
  */
@@ -133,6 +134,7 @@ struct store_op {
     uint64_t conn;   /* the caller's: serial of the connection that asked, 0 for none */
     int64_t now;     /* unix seconds, given by the caller so that tests set the clock */
     union {
+        /* OK; CONFLICT: ID_TAKEN by a living device. Older tokens of the id stay good. */
         struct {
             char id[ID_MAX + 1];
             uint8_t token_hash[DIGEST_BYTES];
@@ -145,7 +147,8 @@ struct store_op {
             uint8_t token_hash[DIGEST_BYTES];
             uint8_t key[KEY_BYTES];
         } token;
-        /* CONFLICT: ID_TAKEN, KEY_TAKEN, SIGNATURE_TAKEN, TOKEN_*. The key of a revoked enrolment
+        /* Checked in this order: TOKEN_* (as above), then CONFLICT: ID_TAKEN, KEY_TAKEN,
+         * SIGNATURE_TAKEN. ALREADY: by the same key, id and token; enrolment is set. The key of a revoked enrolment
          * is not given out again; its id and its scan may be. */
         struct {
             struct store_device device; /* in: id, key, offer; out: enrolment */
@@ -171,14 +174,18 @@ struct store_op {
         } revoked;
         /* a < b in strcmp order, both living. get: OK and sealed; or NOTFOUND with reason NONE and
          * both enrolments' sealed records in rec_a, rec_b, to make the pair from; or NOTFOUND with
-         * UNKNOWN_PEER. put: ALREADY gives back the one that was first. */
+         * UNKNOWN_PEER. put: ALREADY gives back the one that was first in `sealed`, in the place of
+         * what was lent (which stays the caller's: keep your own pointer to it). */
         struct {
             char a[ID_MAX + 1], b[ID_MAX + 1];
             uint64_t enrolment_a, enrolment_b;
             struct store_bytes sealed, rec_a, rec_b;
         } pair;
         /* put: a new id replaces any other negotiation of the same from and to (out: replaced). An
-         * advance must be to the next state, else CONFLICT: STALE; the same state again is ALREADY. */
+         * advance must be to the next state, else CONFLICT: STALE; the same state again is ALREADY.
+         * NOTFOUND: UNKNOWN_PEER, one of the two is not living.
+         * get: by id, or, when that is all zeros, by from and to; NOTFOUND: STALE.
+         * delete: by id; ALREADY when there is none. */
         struct {
             struct store_neg neg;
             int replaced;
@@ -193,7 +200,9 @@ struct store_op {
         } negs;
         /* NOTFOUND: PEER_REVOKED or UNKNOWN_PEER. FULL: MAILBOX_FULL or DISK_FULL. ALREADY: the same
          * digest is queued (row is set), or it was receipted and the receipt waits (receipt_known).
-         * CONFLICT: another digest is queued under the same from, to, session and index. */
+         * CONFLICT: another digest is queued, or was receipted as verified, under the same from, to,
+         * session and index (CONFLICT), or the index is beyond 2^62 (INDEX). NOTFOUND with
+         * NOT_ENROLLED: the sender was revoked a moment ago. */
         struct {
             struct store_package package; /* out: row; body stays the caller's */
             uint8_t digest[DIGEST_BYTES];
@@ -208,8 +217,10 @@ struct store_op {
             struct store_package *v; /* out; at least one if any, even above max_bytes */
             size_t n;
         } fetch;
-        /* row 0: no copy is stored (only the receipt is kept). A second receipt for the same name
-         * replaces the first. NOTFOUND: that row is gone already. */
+        /* row 0: the package was receipted before it was written: only the receipt is kept, and the
+         * stream's next index rises as if it had been. A second receipt for the same name replaces
+         * the first, but nothing other than VERIFIED replaces a VERIFIED. NOTFOUND: that row is gone
+         * already, or is not a package of that name. A receipt to a revoked sender is not kept. */
         struct {
             uint64_t row;
             struct store_receipt receipt;
@@ -221,7 +232,9 @@ struct store_op {
             struct store_receipt *v; /* out */
             size_t n;
         } receipts;
-        struct store_stream stream; /* in: from, to, session; out: next. ack: uses .next as index */
+        /* in: from, to, session; out: next (0 when unknown), used_at. ack: uses .next as index;
+         * ALREADY when there is no such receipt. */
+        struct store_stream stream;
         struct {
             int64_t packages_before, negs_before; /* unix seconds: older ones go */
             size_t max_n;                         /* at most so many packages a call */
@@ -236,6 +249,7 @@ struct store_op {
             struct store_stream *v;
             size_t n;
         } sessions;
+        /* CONFLICT: the file `path` is there already. */
         struct {
             const char *path;
         } backup;
@@ -245,9 +259,19 @@ struct store_op {
 
 /*
  * Open or create the store in the file `path` and bring its schema up to date. ERR_VERSION when a
- * newer version wrote it, ERR_SYS, ERR_FULL. `why` gets a sentence for people.
+ * newer version wrote it, ERR_FORMAT when it is damaged or no database, ERR_PERMS when others may
+ * read it, ERR_LOCKED, ERR_SYS, ERR_FULL. `why` gets a sentence for people.
  */
 int store_open(struct store **out, const char *path, char *why, size_t why_len);
+
+/*
+ * Let the file grow to at most so many pages of 4096 bytes (0: no limit); for tests, and for an
+ * operator's cap. What would grow it further gets FULL with DISK_FULL a little earlier, so that
+ * receipts and deletes still find room. Before store_start(). ERR_ARG: above 2^31 - 2.
+ */
+int store_set_page_limit(struct store *s, unsigned pages);
+/* Write transactions committed so far, for tests and the bench. */
+uint64_t store_commits(const struct store *s);
 
 /* Start the writer thread. notify_fd() becomes readable when completions wait; then the loop calls
  * store_complete(), which runs done() for each. */
