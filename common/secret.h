@@ -18,8 +18,8 @@ int secret_process_init(void);
 /*
  * len bytes between guard pages, locked in memory and kept out of core dumps; filled with 0xdb.
  * Costs about 8 KiB apiece whatever len is, so it is for few, long-lived secrets; connections use
- * slab.h. Returns NULL when memory is short or cannot be locked (RLIMIT_MEMLOCK),
- * which the caller reports as ERR_NOMEM. Free with secret_free.
+ * slab.h. Returns NULL when memory is short or cannot be locked (RLIMIT_MEMLOCK), which the caller
+ * reports as ERR_NOMEM. Free with secret_free.
  */
 void *secret_alloc(size_t len);
 
