@@ -1,0 +1,80 @@
+/* state.c - the schema of state.db. Migrations are appended, never edited. */
+#include "common/agent/state.h"
+
+#include <time.h>
+
+#include "common/err.h"
+
+static const char *const migrations[] = {
+    /* 1 */
+    "CREATE TABLE peer (id TEXT PRIMARY KEY, key BLOB NOT NULL, enrolment INTEGER NOT NULL,"
+    "  trust INTEGER NOT NULL, offered BLOB);"
+    "CREATE TABLE send_seq (peer TEXT PRIMARY KEY, last INTEGER NOT NULL);"
+    "CREATE TABLE send_session (session BLOB PRIMARY KEY, peer TEXT NOT NULL,"
+    "  negotiation BLOB NOT NULL, chain BLOB NOT NULL, receipt BLOB NOT NULL,"
+    "  confirm BLOB NOT NULL, next INTEGER NOT NULL, profile INTEGER NOT NULL,"
+    "  codecs BLOB NOT NULL, created INTEGER NOT NULL, current INTEGER NOT NULL);"
+    "CREATE INDEX send_session_peer ON send_session (peer, current);"
+    "CREATE TABLE send_negotiation (peer TEXT PRIMARY KEY, request INTEGER NOT NULL,"
+    "  negotiation BLOB NOT NULL, salt BLOB NOT NULL, sk BLOB NOT NULL, shk BLOB NOT NULL,"
+    "  profile INTEGER NOT NULL, codecs BLOB NOT NULL, handshake BLOB NOT NULL,"
+    "  body BLOB NOT NULL, created INTEGER NOT NULL);"
+    "CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, peer TEXT NOT NULL,"
+    "  seq INTEGER NOT NULL, state INTEGER NOT NULL, codec INTEGER NOT NULL, message BLOB,"
+    "  cover BLOB, session BLOB, idx INTEGER, body BLOB, digest BLOB,"
+    "  resends INTEGER NOT NULL DEFAULT 0, psnr INTEGER NOT NULL DEFAULT 0,"
+    "  changed INTEGER NOT NULL DEFAULT 0, embed_us INTEGER NOT NULL DEFAULT 0,"
+    "  queued_at INTEGER NOT NULL, accepted_at INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX outbox_peer ON outbox (peer, state, id);"
+    "CREATE INDEX outbox_index ON outbox (session, idx);"
+    "CREATE TABLE recv_session (session BLOB PRIMARY KEY, peer TEXT NOT NULL,"
+    "  negotiation BLOB NOT NULL, chain BLOB NOT NULL, receipt BLOB NOT NULL,"
+    "  confirm BLOB NOT NULL, next INTEGER NOT NULL, profile INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL, used INTEGER NOT NULL, retired INTEGER NOT NULL);"
+    "CREATE INDEX recv_session_peer ON recv_session (peer);"
+    "CREATE TABLE recv_answer (negotiation BLOB PRIMARY KEY, request BLOB NOT NULL,"
+    "  body BLOB NOT NULL, created INTEGER NOT NULL);"
+    "CREATE TABLE recv_skipped (session BLOB NOT NULL, idx INTEGER NOT NULL, seed BLOB NOT NULL,"
+    "  PRIMARY KEY (session, idx)) WITHOUT ROWID;"
+    "CREATE TABLE recv_seen (session BLOB NOT NULL, idx INTEGER NOT NULL, digest BLOB NOT NULL,"
+    "  PRIMARY KEY (session, idx)) WITHOUT ROWID;"
+    "CREATE TABLE recv_last (peer TEXT PRIMARY KEY, seq INTEGER NOT NULL);"
+    "CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, peer TEXT NOT NULL,"
+    "  session BLOB NOT NULL, idx INTEGER NOT NULL, profile INTEGER NOT NULL,"
+    "  late INTEGER NOT NULL, message BLOB, stego TEXT NOT NULL, received INTEGER NOT NULL,"
+    "  UNIQUE (session, idx));"
+    "CREATE TABLE shown (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL);"
+    "INSERT INTO shown VALUES (1, 0);",
+};
+
+int state_open(struct sql **db, const struct home *h, char *why, size_t cap)
+{
+    char path[PATH_MAX];
+    int err;
+
+    home_path(h, "state.db", path);
+    err = sql_open(db, path, why, cap);
+    if (err == 0)
+        err = sql_migrate(*db, migrations, (int)(sizeof(migrations) / sizeof(migrations[0])), why,
+                          cap);
+    if (err != 0) {
+        sql_close(*db);
+        *db = NULL;
+    }
+    return err;
+}
+
+void state_close(struct sql *db)
+{
+    if (db != NULL)
+        (void)sql_checkpoint(db);
+    sql_close(db);
+}
+
+int64_t state_now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
