@@ -32,7 +32,8 @@ const size_t msg_fields_len = sizeof(msg_fields) / sizeof(msg_fields[0]);
 #define MSG(NAME, name, code, cloud, device, cap, doc)                                             \
     static int decode_##name(struct rbuf *r, struct msg_##name *m)                                 \
     {                                                                                              \
-        int err = 0;
+        int err = 0;                                                                               \
+        (void)m;
 #define READ(call) if (err == 0) err = call;
 #define U8(field, doc)        READ(rbuf_u8(r, &m->field))
 #define U16(field, doc)       READ(rbuf_u16(r, &m->field))
@@ -50,7 +51,8 @@ const size_t msg_fields_len = sizeof(msg_fields) / sizeof(msg_fields[0]);
 /* ---- encode: stops before the field named `stop`, which may be NULL ---- */
 #define MSG(NAME, name, code, cloud, device, cap, doc)                                             \
     static void encode_##name(struct wbuf *w, const struct msg_##name *m, const char *stop)        \
-    {
+    {                                                                                              \
+        (void)w, (void)m, (void)stop;
 #define WRITE(field, call)                                                                         \
         if (stop != NULL && strcmp(stop, #field) == 0)                                             \
             return;                                                                                \
