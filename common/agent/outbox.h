@@ -1,0 +1,111 @@
+/*
+ * outbox.h - the sending side of state.db: messages on their way, sending sessions, and
+ * negotiations that wait for their answer.
+ *
+ * A message is QUEUED (text and cover) until a session takes it; then it is PACKED: its package's
+ * bytes are kept, and stay the same, until it is receipted, rejected or expired.
+ */
+#ifndef INKPOST_AGENT_OUTBOX_H
+#define INKPOST_AGENT_OUTBOX_H
+
+#include "common/agent/state.h"
+#include "common/negotiation.h"
+
+enum out_state { OUT_QUEUED = 1, OUT_PACKED = 2, OUT_ACCEPTED = 3 };
+
+struct out_bytes {
+    uint8_t *p; /* malloc'd */
+    size_t len;
+};
+
+struct out_item {
+    int64_t id;
+    char peer[ID_MAX + 1];
+    uint64_t seq;
+    enum out_state state;
+    uint8_t codec;
+    struct out_bytes message, cover; /* QUEUED; cover is a PGM */
+    struct out_bytes body;           /* PACKED and later: the PACKAGE body */
+    uint8_t session[SESSION_ID_BYTES];
+    uint64_t index;
+    uint8_t digest[DIGEST_BYTES]; /* of body */
+    unsigned resends;             /* after copies that were altered on the way */
+    int64_t psnr_mdb;             /* of the stego image, thousandths of a dB */
+    uint64_t changed_pixels;
+    int64_t embed_us;
+    int64_t queued_at, accepted_at; /* wall clock, microseconds */
+};
+
+struct out_session {
+    struct session_keys keys; /* chain is the key of index `next` */
+    char peer[ID_MAX + 1];
+    uint8_t negotiation[NEG_ID_BYTES];
+    uint64_t next;
+    uint8_t profile;
+    struct list codecs; /* that the receiver can read */
+    int64_t created;    /* wall clock, microseconds */
+};
+
+/* An initiator's negotiation between step 2 and step 6. */
+struct out_negotiation {
+    char peer[ID_MAX + 1];
+    uint64_t request;
+    uint8_t negotiation[NEG_ID_BYTES];
+    uint8_t salt[KEY_BYTES], sk[KEY_BYTES], shk[KEY_BYTES];
+    uint8_t profile;
+    struct list codecs;
+    uint8_t handshake[NOISE_SAVED_BYTES];
+    uint8_t body[FRAME_PREAUTH_MAX]; /* the NEG_REQUEST as it was sent */
+    size_t body_len;
+    int64_t created;
+};
+
+void out_item_free(struct out_item *item);
+
+/* Queue a message: sets id, seq, queued_at. In the caller's transaction, as all writes here. */
+int outbox_put(struct sql *db, struct out_item *item);
+/* The oldest QUEUED message to peer, with its bytes. ERR_NOTFOUND. */
+int outbox_next_queued(struct sql *db, const char *peer, struct out_item *item);
+/* It became package (session, index) with these body bytes; text and cover are dropped. */
+int outbox_packed(struct sql *db, const struct out_item *item);
+/* The item of a package, without bytes. ERR_NOTFOUND. */
+int outbox_find(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
+                struct out_item *item);
+/* The first packed item to peer with an id above `after`, with its body. ERR_NOTFOUND. */
+int outbox_next_packed(struct sql *db, const char *peer, int64_t after, struct out_item *item);
+int outbox_set_accepted(struct sql *db, int64_t id, int64_t now_us);
+int outbox_count_resend(struct sql *db, int64_t id);
+int outbox_delete(struct sql *db, int64_t id);
+/* Messages to peer (NULL: to anyone) that are QUEUED, or that are PACKED or ACCEPTED. */
+int outbox_count(struct sql *db, const char *peer, uint64_t *queued, uint64_t *packed);
+/* Lowest index of the session that is still outstanding; `next` when none is. */
+int outbox_oldest(struct sql *db, const struct out_session *s, uint64_t *index);
+/* The next peer after `after` (in order of id) that has messages here. ERR_NOTFOUND at the end. */
+int outbox_next_peer(struct sql *db, const char *after, char peer[ID_MAX + 1]);
+/* The next session of peer after `after` (32 bytes, NULL to begin) with outstanding packages. */
+int outbox_next_session(struct sql *db, const char *peer, const uint8_t *after,
+                        uint8_t session[SESSION_ID_BYTES]);
+
+/* The current session to peer, any session by its name, or by T. ERR_NOTFOUND. */
+int out_session_current(struct sql *db, const char *peer, struct out_session *s);
+int out_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES],
+                    struct out_session *s);
+int out_session_by_negotiation(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES],
+                               struct out_session *s);
+/* Make s the current session of its peer; older ones stay for their receipts. */
+int out_session_put(struct sql *db, const struct out_session *s);
+/* Save chain key and next index. */
+int out_session_save(struct sql *db, const struct out_session *s);
+/* No more messages on the peer's current session. */
+int out_session_retire(struct sql *db, const char *peer);
+/* Forget sessions that are neither current nor have outstanding packages. */
+int out_session_sweep(struct sql *db);
+
+int out_negotiation_get(struct sql *db, const char *peer, struct out_negotiation *n);
+int out_negotiation_by_id(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES],
+                          struct out_negotiation *n);
+/* Replaces an older one with the same peer. */
+int out_negotiation_put(struct sql *db, const struct out_negotiation *n);
+int out_negotiation_delete(struct sql *db, const char *peer);
+
+#endif

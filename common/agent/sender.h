@@ -1,0 +1,63 @@
+/*
+ * sender.h - the sending engine: takes messages into the outbox, negotiates sessions, packs, sends,
+ * and follows every message to its end. `sds send` and `sds run` are two ways to feed it.
+ */
+#ifndef INKPOST_AGENT_SENDER_H
+#define INKPOST_AGENT_SENDER_H
+
+#include "common/agent/link.h"
+#include "common/agent/outbox.h"
+
+enum out_status {
+    STATUS_QUEUED,    /* in the outbox */
+    STATUS_ACCEPTED,  /* on the cloud's disk */
+    STATUS_RECEIPTED, /* verified by the receiver */
+    STATUS_REJECTED,  /* refused for good, by the cloud or the receiver */
+    STATUS_EXPIRED    /* the cloud gave up keeping it */
+};
+
+/* What a negotiation went through, for people. */
+enum out_phase { PHASE_OPENED, PHASE_ASKED, PHASE_PENDING, PHASE_AGREED };
+
+struct sender;
+
+struct sender_handlers {
+    /* A message moved on. RECEIPTED, REJECTED and EXPIRED end it: it is out of the outbox. */
+    void (*status)(void *arg, const struct out_item *item, enum out_status status,
+                   unsigned reason);
+    /* The stream to a peer cannot go on now (final 0: we try again) or until the user acts. */
+    void (*trouble)(void *arg, const char *peer, int final, const char *why);
+    /* A step of a negotiation is done; key is the peer's. */
+    void (*phase)(void *arg, const char *peer, enum out_phase phase, const uint8_t key[KEY_BYTES]);
+    /* The connection is gone; final when it will not come back. */
+    void (*down)(void *arg, int final, const char *why);
+    /* There is room again: more messages may be added. May be NULL. */
+    void (*room)(void *arg);
+};
+
+struct sender_config {
+    struct event_base *base;
+    struct sql *db;
+    const struct home *home;
+    enum hop_mode mode;
+    struct offer offer;
+    const struct sender_handlers *handlers;
+    void *arg;
+};
+
+/* NULL without memory. */
+struct sender *sender_new(const struct sender_config *config);
+void sender_start(struct sender *s);
+/*
+ * Put a message into the outbox, durable on return, and send it when that is possible. item: peer,
+ * codec, message, cover (borrowed). ERR_FULL (disk), ERR_SYS.
+ */
+int sender_add(struct sender *s, struct out_item *item);
+/* The same for several messages in one transaction: all or none. */
+int sender_add_many(struct sender *s, struct out_item *items, size_t n);
+void sender_stop(struct sender *s);
+void sender_free(struct sender *s);
+
+const char *out_status_name(enum out_status s);
+
+#endif

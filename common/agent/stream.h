@@ -1,0 +1,86 @@
+/*
+ * stream.h - private to the sending engine (sender.c, stream.c, initiate.c, verdict.c): one stream
+ * a receiver.
+ */
+#ifndef INKPOST_AGENT_STREAM_H
+#define INKPOST_AGENT_STREAM_H
+
+#include "common/agent/sender.h"
+
+#define STREAM_SESSIONS_MAX 64 /* older sessions with packages still on their way */
+#define RESENDS_MAX         3  /* after altered copies; then the message counts as rejected */
+
+enum stream_state {
+    STREAM_IDLE,     /* nothing is wanted of it, or the link is down */
+    STREAM_RESUMING, /* asked the cloud what it has */
+    STREAM_OPENING,  /* step 1 asked */
+    STREAM_ASKED,    /* step 2 sent */
+    STREAM_READY,    /* there is a session */
+    STREAM_WAITING,  /* refused for now; a timer will begin again */
+    STREAM_BLOCKED   /* the user must act */
+};
+
+struct stream_resume {
+    uint8_t session[SESSION_ID_BYTES];
+    uint64_t next; /* what the cloud answered */
+};
+
+struct stream {
+    struct sender *sender;
+    struct stream *next_stream;
+    char peer[ID_MAX + 1];
+    enum stream_state state;
+    struct stream_resume resume[STREAM_SESSIONS_MAX];
+    size_t resume_n, resumed;
+    int64_t resent;   /* packed items up to this id have been looked at since the link came up */
+    int resending;    /* there may be more */
+    uint64_t request; /* of our OPEN */
+    uint8_t key[KEY_BYTES], shk[KEY_BYTES]; /* from PEER, until SALT */
+    int has_peer;
+    struct event *timer;
+    unsigned wait_ms;
+};
+
+struct sender {
+    struct sender_config config;
+    struct link *link;
+    struct stream *streams;
+};
+
+void stream_set_state(struct stream *s, enum stream_state state);
+/* The stream of a peer, made when there is none; NULL without memory. */
+struct stream *stream_get(struct sender *sender, const char *peer);
+struct stream *stream_find(struct sender *sender, const char *peer);
+/* The link is up, or a wait is over: ask the cloud what it has, then go on. */
+void stream_begin(struct stream *s);
+/* Pack and send while there are messages, a session and room. */
+void stream_pump(struct stream *s);
+/* Try again a little later, each time a little later than before. */
+void stream_wait(struct stream *s, unsigned reason);
+/* Stop until the user acts; says why. */
+void stream_block(struct stream *s, const char *why);
+/* End all QUEUED messages of the stream as rejected. */
+void stream_reject_queued(struct stream *s, unsigned reason);
+void stream_free(struct stream *s);
+
+/* stream.c */
+void stream_on_resumed(struct sender *sender, const struct msg_resumed *m);
+
+/* initiate.c: the initiator's side of a negotiation. */
+void initiate(struct stream *s);
+void initiate_on_peer(struct sender *sender, const struct msg_peer *m);
+void initiate_on_salt(struct sender *sender, const struct msg_salt *m);
+void initiate_on_pending(struct sender *sender, const struct msg_neg_pending *m);
+void initiate_on_result(struct sender *sender, const struct msg_neg_result *m);
+void initiate_on_reject(struct sender *sender, const struct msg_neg_reject *m);
+
+/* verdict.c: what becomes of packages. */
+void verdict_on_accepted(struct sender *sender, const struct msg_accepted *m);
+void verdict_on_refused(struct sender *sender, const struct msg_refused *m);
+void verdict_on_receipt(struct sender *sender, const struct msg_receipt *m);
+void verdict_on_peer_gone(struct sender *sender, const struct msg_peer_gone *m);
+/* Take an item out of the outbox with its last status, in a transaction of its own. */
+void verdict_end(struct sender *sender, const struct out_item *item, enum out_status status,
+                 unsigned reason);
+
+#endif
