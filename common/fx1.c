@@ -7,19 +7,19 @@
 
 #include "common/err.h"
 
-#define SHIFT        4            /* 8-bit grey to the 16 levels of the canvas */
+#define SHIFT        4 /* 8-bit grey to the 16 levels of the canvas */
 #define PAPER        (255 >> SHIFT)
 #define BLOCK_WIDTH  160
 #define BLOCK_HEIGHT 100
-#define STEP_X       64           /* 40 % of a block: neighbours share 60 % */
+#define STEP_X       64 /* 40 % of a block: neighbours share 60 % */
 #define STEP_Y       40
 #define BLOCKS_X     4
 #define BLOCKS_Y     3
-#define BINS         255          /* pattern 255, flat paper or flat ink, is not counted */
+#define BINS         255 /* pattern 255, flat paper or flat ink, is not counted */
 
 _Static_assert(BLOCK_WIDTH + (BLOCKS_X - 1) * STEP_X == FX1_WIDTH, "blocks cover the width");
 _Static_assert(BLOCK_HEIGHT + (BLOCKS_Y - 1) * STEP_Y == FX1_HEIGHT, "blocks cover the height");
-_Static_assert(BLOCKS_X * BLOCKS_Y * BINS == FX1_BYTES, "bytes of Rv");
+_Static_assert(FX1_BYTES == BINS * BLOCKS_X * BLOCKS_Y, "bytes of Rv");
 
 /* Step 6: the inked box alone, paper white and the darkest ink black. */
 static void crop(uint8_t *out, const struct fx1_segment *seg)

@@ -14,7 +14,7 @@
 
 struct image;
 
-#define FX1_WIDTH  352                      /* canvas, pixels */
+#define FX1_WIDTH  352 /* canvas, pixels */
 #define FX1_HEIGHT 180
 #define FX1_CANVAS (FX1_WIDTH * FX1_HEIGHT) /* bytes of a canvas: one grey 0..15 each */
 #define FX1_BYTES  3060                     /* Rv: 12 blocks of 255 bins */

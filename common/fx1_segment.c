@@ -253,8 +253,7 @@ static int make_raster(struct fx1_segment *seg, uint8_t **grey, const uint8_t *p
     return rc;
 }
 
-int fx1_segment(struct fx1_segment *seg, const uint8_t *pixels, int width, int height,
-                int channels)
+int fx1_segment(struct fx1_segment *seg, const uint8_t *pixels, int width, int height, int channels)
 {
     uint8_t *grey = NULL;
     int rc;

@@ -54,8 +54,8 @@ int image_compare(const struct image *a, const struct image *b, struct image_dif
     uint64_t squares = 0;
 
     *out = (struct image_diff){0};
-    if (!a->pixels || !b->pixels || a->channels != 1 || b->channels != 1 ||
-        a->width != b->width || a->height != b->height)
+    if (!a->pixels || !b->pixels || a->channels != 1 || b->channels != 1 || a->width != b->width ||
+        a->height != b->height)
         return ERR_ARG;
     for (size_t i = 0; i < image_pixels(a); i++) {
         int d = a->pixels[i] - b->pixels[i];

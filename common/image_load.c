@@ -19,6 +19,7 @@
 
 #include "common/err.h"
 #include "common/exif.h"
+#include "common/jpeg_tables.h"
 
 #define MIB (1 << 20)
 
@@ -144,10 +145,11 @@ static int decode_pgm(struct image *out, const struct source *s)
         width < 1 || height < 1 || at == s->len || !is_space(s->bytes[at]))
         return refuse_damaged(s, KIND_PGM, "its header cannot be read");
     if (top != 255)
-        return refuse(s, ERR_FORMAT,
-                      "%s is a PGM whose largest grey is %ld; only 8-bit PGM (255) is read: save it "
-                      "as 8-bit PGM or PNG and try again",
-                      s->name, top);
+        return refuse(
+            s, ERR_FORMAT,
+            "%s is a PGM whose largest grey is %ld; only 8-bit PGM (255) is read: save it "
+            "as 8-bit PGM or PNG and try again",
+            s->name, top);
     rc = check_size(s, width, height);
     if (rc != 0)
         return rc;
@@ -181,8 +183,8 @@ static bool bmp_is_whole(const struct source *s, int width, int height)
     if (s->len < 30)
         return false;
     offset = le_bytes(s->bytes + 10, 4);
-    bits = le_bytes(s->bytes + 14, 4) == 12 ? le_bytes(s->bytes + 24, 2)
-                                            : le_bytes(s->bytes + 28, 2);
+    bits =
+        le_bytes(s->bytes + 14, 4) == 12 ? le_bytes(s->bytes + 24, 2) : le_bytes(s->bytes + 28, 2);
     row = ((unsigned long long)width * bits + 31) / 32 * 4;
     return offset <= s->len && row * (unsigned long long)height <= s->len - offset;
 }
@@ -206,8 +208,14 @@ static int decode_stb(struct image *out, const struct source *s, enum kind kind)
     int width, height, channels, rc;
     stbi_uc *pixels;
 
-    if (!stbi_info_from_memory(s->bytes, (int)s->len, &width, &height, &channels))
+    if (kind == KIND_JPEG && !jpeg_tables_ok(s->bytes, s->len))
+        return refuse_damaged(s, kind, "broken segments or Huffman tables");
+    if (!stbi_info_from_memory(s->bytes, (int)s->len, &width, &height, &channels)) {
+        /* only the decoder itself, which stops at the same place, tells the reason */
+        stbi_image_free(
+            stbi_load_from_memory(s->bytes, (int)s->len, &width, &height, &channels, 0));
         return refuse_stb(s, kind);
+    }
     rc = check_size(s, width, height);
     if (rc != 0)
         return rc;

@@ -126,9 +126,9 @@ static void check_segment(struct vectors *v, const struct image *img)
     size_t raw, kept;
 
     next_line(v);
-    assert_int_equal(sscanf(v->line,
-                            " work %dx%d otsu %d inverted %d ink %zu/%zu bbox %d %d %d %d", &width,
-                            &height, &otsu, &inverted, &raw, &kept, &left, &top, &cols, &rows),
+    assert_int_equal(sscanf(v->line, " work %dx%d otsu %d inverted %d ink %zu/%zu bbox %d %d %d %d",
+                            &width, &height, &otsu, &inverted, &raw, &kept, &left, &top, &cols,
+                            &rows),
                      10);
     assert_int_equal(fx1_segment(&seg, img->pixels, img->width, img->height, img->channels), 0);
     assert_int_equal(seg.width, width);
@@ -404,8 +404,7 @@ static void fx1_working_raster__sides_out_of_bounds__refused_unchanged(void **st
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(
-            image_init(&img, cases[i].width, cases[i].height, cases[i].channels), 0);
+        assert_int_equal(image_init(&img, cases[i].width, cases[i].height, cases[i].channels), 0);
         assert_int_equal(fx1_working_raster(&img), cases[i].err);
         assert_int_equal(img.width, cases[i].width);
         assert_int_equal(img.height, cases[i].height);
