@@ -1,0 +1,113 @@
+/*
+ * migrations.c - the cloud's schema. A step is never changed once released; new ones are added at
+ * the end. Ids are texts, keys and digests blobs, times unix seconds; what the server sealed is a
+ * blob that nothing here can read. A device is living while its revocation number is NULL.
+ */
+#include "cloudd/migrations.h"
+
+static const char *const steps[] = {
+    /* 1: tokens, devices, pairs, negotiations, packages, receipts */
+    "CREATE TABLE counters ("
+    "  name TEXT NOT NULL PRIMARY KEY,"
+    "  value INTEGER NOT NULL);"
+
+    "CREATE TABLE tokens ("
+    "  hash BLOB NOT NULL PRIMARY KEY,"
+    "  id TEXT NOT NULL,"
+    "  expires INTEGER NOT NULL,"
+    "  held_by BLOB,"
+    "  held_until INTEGER NOT NULL DEFAULT 0,"
+    "  used_by INTEGER);"
+    "CREATE INDEX tokens_id ON tokens (id);"
+    "CREATE INDEX tokens_expires ON tokens (expires);"
+
+    "CREATE TABLE devices ("
+    "  enrolment INTEGER NOT NULL PRIMARY KEY,"
+    "  id TEXT NOT NULL,"
+    "  pubkey BLOB NOT NULL UNIQUE,"
+    "  scan_digest BLOB NOT NULL,"
+    "  profiles BLOB NOT NULL,"
+    "  suites BLOB NOT NULL,"
+    "  codecs BLOB NOT NULL,"
+    "  enrolled_at INTEGER NOT NULL,"
+    "  revocation INTEGER);"
+    "CREATE INDEX devices_id ON devices (id);"
+    "CREATE UNIQUE INDEX devices_living_id ON devices (id) WHERE revocation IS NULL;"
+    "CREATE UNIQUE INDEX devices_living_scan ON devices (scan_digest) WHERE revocation IS NULL;"
+    "CREATE INDEX devices_revocation ON devices (revocation) WHERE revocation IS NOT NULL;"
+
+    /* The scan and the device's share, sealed; apart, because the record is large. */
+    "CREATE TABLE records ("
+    "  enrolment INTEGER NOT NULL PRIMARY KEY REFERENCES devices (enrolment),"
+    "  sealed BLOB NOT NULL);"
+
+    "CREATE TABLE pairs ("
+    "  enrolment_a INTEGER NOT NULL REFERENCES devices (enrolment),"
+    "  enrolment_b INTEGER NOT NULL REFERENCES devices (enrolment),"
+    "  sealed BLOB NOT NULL,"
+    "  PRIMARY KEY (enrolment_a, enrolment_b));"
+    "CREATE INDEX pairs_b ON pairs (enrolment_b);"
+
+    "CREATE TABLE negotiations ("
+    "  id BLOB NOT NULL PRIMARY KEY,"
+    "  number INTEGER NOT NULL,"
+    "  request INTEGER NOT NULL,"
+    "  sender TEXT NOT NULL,"
+    "  receiver TEXT NOT NULL,"
+    "  state INTEGER NOT NULL,"
+    "  changed_at INTEGER NOT NULL,"
+    "  sealed BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX negotiations_pair ON negotiations (sender, receiver);"
+    "CREATE INDEX negotiations_sender ON negotiations (sender, number);"
+    "CREATE INDEX negotiations_receiver ON negotiations (receiver, number);"
+    "CREATE INDEX negotiations_changed ON negotiations (changed_at);"
+
+    /* The body stands last, so that reading the rest does not touch it. */
+    "CREATE TABLE packages ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  sender TEXT NOT NULL,"
+    "  receiver TEXT NOT NULL,"
+    "  session BLOB NOT NULL,"
+    "  direction INTEGER NOT NULL,"
+    "  idx INTEGER NOT NULL,"
+    "  seq INTEGER NOT NULL,"
+    "  digest BLOB NOT NULL,"
+    "  accepted_at INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL,"
+    "  body BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX packages_name ON packages (session, idx, sender, receiver);"
+    "CREATE INDEX packages_receiver ON packages (receiver, number);"
+    "CREATE INDEX packages_accepted ON packages (accepted_at);"
+
+    "CREATE TABLE mailboxes ("
+    "  receiver TEXT NOT NULL PRIMARY KEY,"
+    "  packages INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL);"
+
+    "CREATE TABLE streams ("
+    "  session BLOB NOT NULL,"
+    "  sender TEXT NOT NULL,"
+    "  receiver TEXT NOT NULL,"
+    "  next INTEGER NOT NULL,"
+    "  used_at INTEGER NOT NULL,"
+    "  PRIMARY KEY (session, sender, receiver));"
+    "CREATE INDEX streams_used ON streams (used_at);"
+
+    "CREATE TABLE receipts ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  sender TEXT NOT NULL,"
+    "  receiver TEXT NOT NULL,"
+    "  session BLOB NOT NULL,"
+    "  direction INTEGER NOT NULL,"
+    "  idx INTEGER NOT NULL,"
+    "  status INTEGER NOT NULL,"
+    "  digest BLOB NOT NULL,"
+    "  mac BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX receipts_name ON receipts (session, idx, sender, receiver);"
+    "CREATE INDEX receipts_sender ON receipts (sender, number);",
+};
+
+int migrations_run(struct sql *db, char *why, size_t why_len)
+{
+    return sql_migrate(db, steps, (int)(sizeof(steps) / sizeof(steps[0])), why, why_len);
+}

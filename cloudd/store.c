@@ -1,0 +1,266 @@
+/*
+ * store.c - the queue in front of the back-end: the loop submits, one writer thread drains what
+ * waits into batches, completions come back through an eventfd. No timer: while a batch is being
+ * written the next one gathers, so the size of batches follows the load by itself.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "cloudd/store_backend.h"
+#include "common/err.h"
+
+/* Bodies in one transaction, in bytes: bounds the log, and how long a read waits behind writes. */
+#define BATCH_BYTES (4u << 20)
+
+struct queue {
+    struct store_op *first, *last;
+};
+
+struct store {
+    struct backend *back;
+    int started;
+    int event_fd;
+    pthread_t thread;
+
+    _Atomic size_t ops, bytes; /* submitted and not yet written */
+    pthread_mutex_t lock;      /* guards all that follows */
+    pthread_cond_t wake;       /* something waits, or stop */
+    struct queue waiting, finished;
+    int stop;
+};
+
+static void push(struct queue *q, struct store_op *op)
+{
+    op->next = NULL;
+    if (q->last != NULL)
+        q->last->next = op;
+    else
+        q->first = op;
+    q->last = op;
+}
+
+static struct store_op *pop(struct queue *q)
+{
+    struct store_op *op = q->first;
+
+    if (op != NULL) {
+        q->first = op->next;
+        if (q->first == NULL)
+            q->last = NULL;
+        op->next = NULL;
+    }
+    return op;
+}
+
+static size_t op_bytes(const struct store_op *op)
+{
+    return op->kind == STORE_ENQUEUE ? op->u.enqueue.package.body.len : 0;
+}
+
+/* Move the next batch into ops. A backup cannot share a transaction, so it goes alone. */
+static size_t take_batch(struct store *s, struct store_op **ops)
+{
+    size_t n = 0, bytes = 0;
+
+    while (n < STORE_BATCH && s->waiting.first != NULL) {
+        const struct store_op *next = s->waiting.first;
+
+        if (n > 0 && (next->kind == STORE_BACKUP || bytes + op_bytes(next) > BATCH_BYTES))
+            break;
+        bytes += op_bytes(next);
+        ops[n++] = pop(&s->waiting);
+        if (ops[n - 1]->kind == STORE_BACKUP)
+            break;
+    }
+    return n;
+}
+
+static void ring(int fd)
+{
+    static const uint64_t one = 1;
+
+    /* It can only fail when the counter is full, and then the loop is woken already. */
+    while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+}
+
+static void *writer(void *arg)
+{
+    struct store *s = arg;
+    struct store_op *ops[STORE_BATCH];
+
+    pthread_mutex_lock(&s->lock);
+    for (;;) {
+        size_t n = take_batch(s, ops);
+
+        if (n == 0 && s->stop)
+            break;
+        if (n == 0) {
+            pthread_cond_wait(&s->wake, &s->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&s->lock);
+        backend_run(s->back, ops, n);
+        pthread_mutex_lock(&s->lock);
+        for (size_t i = 0; i < n; i++) {
+            s->ops--;
+            s->bytes -= op_bytes(ops[i]);
+            push(&s->finished, ops[i]);
+        }
+        ring(s->event_fd);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+int store_open(struct store **out, const char *path, char *why, size_t why_len)
+{
+    struct store *s = calloc(1, sizeof(*s));
+    int err;
+
+    *out = NULL;
+    if (s == NULL)
+        return ERR_NOMEM;
+    s->event_fd = -1;
+    err = backend_open(&s->back, path, why, why_len);
+    if (err) {
+        free(s);
+        return err;
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->wake, NULL);
+    *out = s;
+    return 0;
+}
+
+int store_set_page_limit(struct store *s, unsigned pages)
+{
+    return s->started ? ERR_STATE : backend_set_page_limit(s->back, pages);
+}
+
+uint64_t store_commits(const struct store *s)
+{
+    return backend_commits(s->back);
+}
+
+/* Signals are the loop's: the writer takes none. */
+static int start_writer(struct store *s)
+{
+    sigset_t all, before;
+    int e;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    e = pthread_create(&s->thread, NULL, writer, s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return e;
+}
+
+int store_start(struct store *s)
+{
+    if (s->started)
+        return ERR_STATE;
+    s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->event_fd < 0)
+        return ERR_SYS;
+    errno = start_writer(s);
+    if (errno != 0) {
+        close(s->event_fd);
+        s->event_fd = -1;
+        return ERR_SYS;
+    }
+    s->started = 1;
+    return 0;
+}
+
+int store_notify_fd(const struct store *s)
+{
+    return s->event_fd;
+}
+
+void store_complete(struct store *s)
+{
+    struct queue done;
+    struct store_op *op;
+    uint64_t count;
+
+    /* First the bell, then the list: what comes in between rings again. */
+    while (read(s->event_fd, &count, sizeof(count)) < 0 && errno == EINTR)
+        ;
+    pthread_mutex_lock(&s->lock);
+    done = s->finished;
+    s->finished = (struct queue){NULL, NULL};
+    pthread_mutex_unlock(&s->lock);
+    while ((op = pop(&done)) != NULL)
+        if (op->done != NULL)
+            op->done(op);
+}
+
+void store_submit(struct store *s, struct store_op *op)
+{
+    pthread_mutex_lock(&s->lock);
+    push(&s->waiting, op);
+    s->ops++;
+    s->bytes += op_bytes(op);
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+}
+
+size_t store_waiting(const struct store *s)
+{
+    return atomic_load(&s->ops);
+}
+
+size_t store_waiting_bytes(const struct store *s)
+{
+    return atomic_load(&s->bytes);
+}
+
+void store_run(struct store *s, struct store_op *op)
+{
+    op->next = NULL;
+    backend_run(s->back, &op, 1);
+}
+
+static int is_idle(struct store *s)
+{
+    int idle;
+
+    pthread_mutex_lock(&s->lock);
+    idle = s->ops == 0 && s->finished.first == NULL;
+    pthread_mutex_unlock(&s->lock);
+    return idle;
+}
+
+static void stop_writer(struct store *s)
+{
+    struct pollfd bell = {.fd = s->event_fd, .events = POLLIN};
+
+    /* done() may submit more; that is written and completed too. */
+    for (store_complete(s); !is_idle(s); store_complete(s))
+        poll(&bell, 1, -1);
+    pthread_mutex_lock(&s->lock);
+    s->stop = 1;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    close(s->event_fd);
+}
+
+void store_close(struct store *s)
+{
+    if (s == NULL)
+        return;
+    if (s->started)
+        stop_writer(s);
+    backend_close(s->back);
+    pthread_cond_destroy(&s->wake);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}

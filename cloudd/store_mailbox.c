@@ -1,0 +1,320 @@
+/*
+ * store_mailbox.c - packages: taken in under their receiver's quota, handed out in order, and the
+ * counters that make both cheap. A mailbox's fill is a row of its own, kept with every change, so
+ * that no operation ever counts packages.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cloudd/store_sqlite.h"
+#include "common/err.h"
+
+int store_stream_raise(struct backend *b, const struct store_stream *s, int64_t now)
+{
+    struct sql_query q;
+
+    sql_ask(&q, b->db,
+            "INSERT INTO streams (session, sender, receiver, next, used_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (session, sender, receiver) DO UPDATE SET used_at = excluded.used_at,"
+            " next = CASE WHEN streams.next < excluded.next THEN excluded.next"
+            " ELSE streams.next END");
+    sql_put_bytes(&q, s->session, SESSION_ID_BYTES);
+    sql_put_text(&q, s->from);
+    sql_put_text(&q, s->to);
+    sql_put_u64(&q, s->next);
+    sql_put_i64(&q, now);
+    return sql_do(&q);
+}
+
+int store_mailbox_less(struct backend *b, const char *receiver, uint64_t packages, uint64_t bytes)
+{
+    struct sql_query q;
+
+    sql_ask(&q, b->db,
+            "UPDATE mailboxes SET packages = packages - ?, bytes = bytes - ? WHERE receiver = ?");
+    sql_put_u64(&q, packages);
+    sql_put_u64(&q, bytes);
+    sql_put_text(&q, receiver);
+    return sql_do(&q);
+}
+
+/* NOT_ENROLLED, PEER_REVOKED or UNKNOWN_PEER, when one of the two is not living. */
+static int check_parties(struct backend *b, struct store_op *op)
+{
+    const struct store_package *p = &op->u.enqueue.package;
+    uint64_t from, to;
+    struct sql_query q;
+    int err = store_living(b, p->from, &from);
+
+    if (!err)
+        err = store_living(b, p->to, &to);
+    if (err)
+        return err;
+    if (from == 0)
+        return store_answer(op, STORE_NOTFOUND, REASON_NOT_ENROLLED);
+    if (to != 0)
+        return 0;
+    store_answer(op, STORE_NOTFOUND, REASON_UNKNOWN_PEER);
+    sql_ask(&q, b->db, "SELECT 1 FROM devices WHERE id = ?");
+    sql_put_text(&q, p->to);
+    if (sql_row(&q))
+        store_answer(op, STORE_NOTFOUND, REASON_PEER_REVOKED);
+    return sql_end(&q);
+}
+
+static void put_name(struct sql_query *q, const struct store_package *p)
+{
+    sql_put_bytes(q, p->session, SESSION_ID_BYTES);
+    sql_put_u64(q, p->index);
+    sql_put_text(q, p->from);
+    sql_put_text(q, p->to);
+}
+
+/* Is a package of this name queued? */
+static int check_queued(struct backend *b, struct store_op *op)
+{
+    struct store_package *p = &op->u.enqueue.package;
+    uint8_t digest[DIGEST_BYTES];
+    struct sql_query q;
+
+    sql_ask(&q, b->db,
+            "SELECT number, digest FROM packages"
+            " WHERE session = ? AND idx = ? AND sender = ? AND receiver = ?");
+    put_name(&q, p);
+    if (sql_row(&q)) {
+        p->row = sql_get_u64(&q);
+        sql_get_fixed(&q, digest, sizeof(digest));
+        if (memcmp(digest, op->u.enqueue.digest, sizeof(digest)) == 0)
+            store_answer(op, STORE_ALREADY, REASON_NONE);
+        else
+            store_answer(op, STORE_CONFLICT, REASON_CONFLICT);
+    }
+    return sql_end(&q);
+}
+
+/* Does a receipt for this name wait? One that refused another copy does not stop this one. */
+static int check_receipted(struct backend *b, struct store_op *op)
+{
+    const struct store_package *p = &op->u.enqueue.package;
+    struct store_receipt *r = &op->u.enqueue.receipt;
+    struct sql_query q;
+
+    memset(r, 0, sizeof(*r));
+    sql_ask(&q, b->db,
+            "SELECT direction, status, digest, mac FROM receipts"
+            " WHERE session = ? AND idx = ? AND sender = ? AND receiver = ?");
+    put_name(&q, p);
+    if (sql_row(&q)) {
+        r->direction = (uint8_t)sql_get_i64(&q);
+        r->status = (uint8_t)sql_get_i64(&q);
+        sql_get_fixed(&q, r->digest, DIGEST_BYTES);
+        sql_get_fixed(&q, r->mac, MAC_BYTES);
+        memcpy(r->sender, p->from, sizeof(r->sender));
+        memcpy(r->receiver, p->to, sizeof(r->receiver));
+        memcpy(r->session, p->session, SESSION_ID_BYTES);
+        r->index = p->index;
+        op->u.enqueue.receipt_known = memcmp(r->digest, op->u.enqueue.digest, DIGEST_BYTES) == 0;
+        if (op->u.enqueue.receipt_known)
+            store_answer(op, STORE_ALREADY, REASON_NONE);
+        else if (r->status == RECEIPT_VERIFIED)
+            store_answer(op, STORE_CONFLICT, REASON_CONFLICT);
+    }
+    return sql_end(&q);
+}
+
+/* Take the package's place in the mailbox, or answer MAILBOX_FULL. */
+static int take_place(struct backend *b, struct store_op *op)
+{
+    uint64_t bytes = op->u.enqueue.package.body.len;
+    uint64_t max_packages = op->u.enqueue.max_packages, max_bytes = op->u.enqueue.max_bytes;
+    struct sql_query q;
+    int err;
+
+    if (max_packages == 0 || bytes > max_bytes)
+        return store_answer(op, STORE_FULL, REASON_MAILBOX_FULL);
+    sql_ask(&q, b->db,
+            "INSERT INTO mailboxes (receiver, packages, bytes) VALUES (?, 1, ?)"
+            " ON CONFLICT (receiver) DO UPDATE SET packages = mailboxes.packages + 1,"
+            " bytes = mailboxes.bytes + excluded.bytes"
+            " WHERE mailboxes.packages < ? AND mailboxes.bytes <= ?");
+    sql_put_text(&q, op->u.enqueue.package.to);
+    sql_put_u64(&q, bytes);
+    sql_put_u64(&q, max_packages < STORE_INDEX_MAX ? max_packages : STORE_INDEX_MAX);
+    sql_put_u64(&q, (max_bytes < STORE_INDEX_MAX ? max_bytes : STORE_INDEX_MAX) - bytes);
+    err = sql_do(&q);
+    if (!err && sql_changes(b->db) == 0)
+        store_answer(op, STORE_FULL, REASON_MAILBOX_FULL);
+    return err;
+}
+
+static int insert_package(struct backend *b, struct store_op *op)
+{
+    struct store_package *p = &op->u.enqueue.package;
+    struct sql_query q;
+    int err;
+
+    sql_ask(&q, b->db,
+            "INSERT INTO packages (session, idx, sender, receiver, direction, seq, digest,"
+            " accepted_at, bytes, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    put_name(&q, p);
+    sql_put_i64(&q, p->direction);
+    sql_put_u64(&q, p->seq);
+    sql_put_bytes(&q, op->u.enqueue.digest, DIGEST_BYTES);
+    sql_put_i64(&q, op->now);
+    sql_put_u64(&q, p->body.len);
+    sql_put_bytes(&q, p->body.p, p->body.len);
+    err = sql_do(&q);
+    if (!err)
+        p->row = sql_last_row(b->db);
+    return err;
+}
+
+int store_enqueue(struct backend *b, struct store_op *op)
+{
+    static int (*const steps[])(struct backend *, struct store_op *) = {
+        check_parties, check_queued, check_receipted, take_place, insert_package,
+    };
+    const struct store_package *p = &op->u.enqueue.package;
+    struct store_stream stream = {.next = 0};
+    int err = 0;
+
+    op->u.enqueue.package.row = 0;
+    op->u.enqueue.receipt_known = 0;
+    if (p->index >= STORE_INDEX_MAX)
+        return store_answer(op, STORE_CONFLICT, REASON_INDEX);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        err = steps[i](b, op);
+        if (err || op->result != STORE_OK)
+            return err;
+    }
+    memcpy(stream.from, p->from, sizeof(stream.from));
+    memcpy(stream.to, p->to, sizeof(stream.to));
+    memcpy(stream.session, p->session, SESSION_ID_BYTES);
+    stream.next = p->index + 1;
+    return store_stream_raise(b, &stream, op->now);
+}
+
+/* Read the row that the query stands on, unless its body goes beyond what may still be read. */
+static int get_package(struct sql_query *q, struct store_package *p, size_t *left, int must)
+{
+    uint64_t bytes;
+
+    memset(p, 0, sizeof(*p));
+    p->row = sql_get_u64(q);
+    sql_get_text(q, p->from, sizeof(p->from));
+    sql_get_text(q, p->to, sizeof(p->to));
+    sql_get_fixed(q, p->session, SESSION_ID_BYTES);
+    p->direction = (uint8_t)sql_get_i64(q);
+    p->index = sql_get_u64(q);
+    p->seq = sql_get_u64(q);
+    bytes = sql_get_u64(q);
+    if (bytes > *left && !must)
+        return 0;
+    sql_get_bytes(q, &p->body.p, &p->body.len, STORED_MAX);
+    *left -= bytes < *left ? (size_t)bytes : *left;
+    return 1;
+}
+
+int store_fetch(struct backend *b, struct store_op *op)
+{
+    size_t n = 0, left = op->u.fetch.max_bytes;
+    struct store_package *more;
+    struct sql_query q;
+
+    op->u.fetch.v = NULL;
+    op->u.fetch.n = 0;
+    sql_ask(&q, b->db,
+            "SELECT number, sender, receiver, session, direction, idx, seq, bytes, body"
+            " FROM packages WHERE receiver = ? AND number > ? ORDER BY number");
+    sql_put_text(&q, op->u.fetch.to);
+    sql_put_u64(&q, op->u.fetch.after);
+    while (n < op->u.fetch.max_n && sql_row(&q)) {
+        more = store_grow(op->u.fetch.v, n, sizeof(*more));
+        if (more == NULL) {
+            q.err = ERR_NOMEM;
+            break;
+        }
+        op->u.fetch.v = more;
+        if (!get_package(&q, &more[n], &left, n == 0))
+            break;
+        op->u.fetch.n = ++n;
+    }
+    return sql_end(&q);
+}
+
+int store_stream_get(struct backend *b, struct store_op *op)
+{
+    struct store_stream *s = &op->u.stream;
+    struct sql_query q;
+
+    s->next = 0;
+    s->used_at = 0;
+    sql_ask(&q, b->db,
+            "SELECT next, used_at FROM streams"
+            " WHERE session = ? AND sender = ? AND receiver = ?");
+    sql_put_bytes(&q, s->session, SESSION_ID_BYTES);
+    sql_put_text(&q, s->from);
+    sql_put_text(&q, s->to);
+    if (sql_row(&q)) {
+        s->next = sql_get_u64(&q);
+        s->used_at = sql_get_i64(&q);
+    }
+    return sql_end(&q);
+}
+
+int store_mailboxes(struct backend *b, struct store_op *op)
+{
+    struct store_mailbox *v = NULL, *more;
+    struct sql_query q;
+    size_t n = 0;
+
+    sql_ask(&q, b->db,
+            "SELECT d.id, COALESCE(m.packages, 0), COALESCE(m.bytes, 0), COALESCE((SELECT"
+            " p.accepted_at FROM packages p WHERE p.receiver = d.id ORDER BY p.number LIMIT 1), 0)"
+            " FROM devices d LEFT JOIN mailboxes m ON m.receiver = d.id"
+            " WHERE d.revocation IS NULL ORDER BY d.id");
+    while (sql_row(&q)) {
+        more = store_grow(v, n, sizeof(*v));
+        if (more == NULL) {
+            q.err = ERR_NOMEM;
+            break;
+        }
+        v = more;
+        sql_get_text(&q, v[n].id, sizeof(v[n].id));
+        v[n].packages = sql_get_u64(&q);
+        v[n].bytes = sql_get_u64(&q);
+        v[n].oldest = sql_get_i64(&q);
+        n++;
+    }
+    op->u.mailboxes.v = v;
+    op->u.mailboxes.n = n;
+    return sql_end(&q);
+}
+
+int store_sessions(struct backend *b, struct store_op *op)
+{
+    struct store_stream *v = NULL, *more;
+    struct sql_query q;
+    size_t n = 0;
+
+    sql_ask(&q, b->db,
+            "SELECT sender, receiver, session, next, used_at FROM streams"
+            " ORDER BY sender, receiver, used_at, session");
+    while (sql_row(&q)) {
+        more = store_grow(v, n, sizeof(*v));
+        if (more == NULL) {
+            q.err = ERR_NOMEM;
+            break;
+        }
+        v = more;
+        sql_get_text(&q, v[n].from, sizeof(v[n].from));
+        sql_get_text(&q, v[n].to, sizeof(v[n].to));
+        sql_get_fixed(&q, v[n].session, SESSION_ID_BYTES);
+        v[n].next = sql_get_u64(&q);
+        v[n].used_at = sql_get_i64(&q);
+        n++;
+    }
+    op->u.sessions.v = v;
+    op->u.sessions.n = n;
+    return sql_end(&q);
+}
