@@ -87,8 +87,8 @@ static uint64_t load64(const uint8_t *p)
  * Write the items of a row of n blocks, the first to even, the second to odd, and so on. Four
  * blocks at a time: the low bit of each 16-bit lane is the parity of a block's sum.
  */
-static void collect_row(const uint8_t *r, const uint8_t *s, uint32_t n, uint32_t id,
-                        uint32_t *even, uint32_t *odd)
+static void collect_row(const uint8_t *r, const uint8_t *s, uint32_t n, uint32_t id, uint32_t *even,
+                        uint32_t *odd)
 {
     uint32_t j = 0;
 

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define STEGO_KEY_BYTES  32
-#define STEGO_SIDE_MAX   4096      /* of the square that stego_min_side looks for */
+#define STEGO_SIDE_MAX   4096       /* of the square that stego_min_side looks for */
 #define STEGO_PIXELS_MAX (1u << 24) /* width * height */
 
 enum stego_code {

@@ -1,4 +1,5 @@
-/* test_stego.c - double-stegging as a whole: round trips, keys, mask, bounds of a change, vectors. */
+/* test_stego.c - double-stegging as a whole: round trips, keys, mask, bounds of a change, vectors.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -333,12 +334,12 @@ static void stego__bad_arguments__are_refused_and_change_nothing(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         enum stego_code code = (enum stego_code)cases[i].code;
 
-        assert_int_equal(stego_embed(pixels, cases[i].w, cases[i].h, &keys, code, payload,
-                                     cases[i].bits),
-                         cases[i].err);
-        assert_int_equal(stego_extract(pixels, cases[i].w, cases[i].h, &keys, code, got,
-                                       cases[i].bits),
-                         cases[i].err);
+        assert_int_equal(
+            stego_embed(pixels, cases[i].w, cases[i].h, &keys, code, payload, cases[i].bits),
+            cases[i].err);
+        assert_int_equal(
+            stego_extract(pixels, cases[i].w, cases[i].h, &keys, code, got, cases[i].bits),
+            cases[i].err);
     }
     assert_memory_equal(cover, pixels, 32 * 32);
     free(cover);

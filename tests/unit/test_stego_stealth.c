@@ -97,8 +97,8 @@ static uint64_t least_cost(unsigned diff, size_t m, const uint32_t *cost, size_t
 
 static void stealth_solve__small_codes__no_cheaper_change_exists(void **state)
 {
-    static const size_t sizes[][2] = {{1, 5},  {2, 8},  {3, 12}, {4, 12}, {5, 10}, {6, 12},
-                                      {9, 12}, {12, 12}, {10, 10}, {3, 3}};
+    static const size_t sizes[][2] = {{1, 5},  {2, 8},  {3, 12},  {4, 12},  {5, 10},
+                                      {6, 12}, {9, 12}, {12, 12}, {10, 10}, {3, 3}};
 
     (void)state;
     for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
@@ -157,7 +157,7 @@ static void solve_and_check(size_t m, size_t room, uint32_t number)
 /* The highest costs over many bits: the totals must not run over, not even with one column. */
 static void stealth_solve__any_difference__is_made(void **state)
 {
-    static const size_t sizes[][2] = {{1, 1},      {7, 100},     {64, 2048},   {500, 600},
+    static const size_t sizes[][2] = {{1, 1},       {7, 100},     {64, 2048},   {500, 600},
                                       {1000, 2048}, {2047, 2048}, {9000, 9000}, {9000, 18001}};
 
     (void)state;
