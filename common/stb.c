@@ -4,8 +4,8 @@
  *
  * stb grows its inflate buffer as long as the data asks for more, so its allocator is bounded: a
  * file that unpacks to far more than its header announces fails instead of eating all memory. It
- * also clears what it hands out: pixels that a damaged JPEG leaves out are then black, not whatever
- * was in memory before.
+ * also clears what it hands out: pixels that a damaged JPEG leaves out are then black, and Huffman
+ * tables that it uses but never defines are empty, where else stb would read what was in memory.
  */
 #include <stdlib.h>
 
