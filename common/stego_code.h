@@ -16,13 +16,13 @@
 
 static inline unsigned bit_get(const uint8_t *bits, size_t i)
 {
-    return bits[i / 8] >> (i % 8) & 1u;
+    return (unsigned)bits[i / 8] >> (i % 8) & 1u;
 }
 
 /* OR a bit into a zeroed array. */
 static inline void bit_put(uint8_t *bits, size_t i, unsigned v)
 {
-    bits[i / 8] = (uint8_t)(bits[i / 8] | (v & 1u) << (i % 8));
+    bits[i / 8] = (uint8_t)((unsigned)bits[i / 8] | (v & 1u) << (i % 8));
 }
 
 size_t stego_light_used(size_t m, size_t room);

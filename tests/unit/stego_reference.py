@@ -206,7 +206,7 @@ def main():
     for seed, n in ((1, 80), (200, 130)):
         print("stream", seed, n, Stream(seeded(seed, 32), "inkpost test").take(n).hex())
     for seed, n, count in ((3, 1, 1), (3, 2, 2), (3, 257, 257), (4, 2048, 2016), (5, 8192, 8192),
-                           (5, 8193, 100), (6, 30000, 30000)):
+                           (5, 8193, 100), (7, 70000, 70000)):
         items = list(range(n))
         Stream(seeded(seed, 32), "inkpost test").shuffle(items, count)
         print("shuffle", seed, n, count, sha(struct.pack("<%dI" % count, *items[:count])))

@@ -167,6 +167,27 @@ static void stealth_solve__any_difference__is_made(void **state)
     }
 }
 
+/*
+ * One column a bit leaves one state at a time that can be reached. With every carrier to be flipped
+ * its total grows at each step and that of the others does not: they must stay out of the way.
+ */
+static void stealth_solve__one_column_and_all_flips__no_unreachable_state_wins(void **state)
+{
+    enum { M = 9000 };
+    static uint32_t carriers[M], cost[M], flips[M];
+    static uint8_t diff[M / 8];
+    size_t n = 0;
+
+    (void)state;
+    for (size_t i = 0; i < M; i++) {
+        carriers[i] = 1;
+        cost[i] = (1u << 20) - 1;
+    }
+    stego_stealth_syndrome(diff, carriers, M, M);
+    assert_int_equal(stego_stealth_solve(flips, &n, diff, M, cost, M), 0);
+    assert_int_equal(n, M);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +196,7 @@ int main(void)
         cmocka_unit_test(stealth_syndrome__is_the_product_with_h),
         cmocka_unit_test(stealth_solve__small_codes__no_cheaper_change_exists),
         cmocka_unit_test(stealth_solve__any_difference__is_made),
+        cmocka_unit_test(stealth_solve__one_column_and_all_flips__no_unreachable_state_wins),
     };
 
     if (sodium_init() < 0)
