@@ -48,7 +48,7 @@ static unsigned syndrome_row(const uint32_t *carriers, size_t m, size_t room, si
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < width; j++) {
             if (r >= i && r - i < 8)
-                bit ^= columns[j] >> (r - i) & carriers[i * width + j] & 1u;
+                bit ^= (unsigned)columns[j] >> (r - i) & carriers[i * width + j] & 1u;
         }
     }
     return bit;
