@@ -65,8 +65,17 @@ struct msg {
     } u;
 };
 
-enum field_kind { FIELD_NONE, FIELD_U8, FIELD_U16, FIELD_U32, FIELD_U64, FIELD_BYTES, FIELD_ID, FIELD_LIST,
-                  FIELD_BLOB };
+enum field_kind {
+    FIELD_NONE,
+    FIELD_U8,
+    FIELD_U16,
+    FIELD_U32,
+    FIELD_U64,
+    FIELD_BYTES,
+    FIELD_ID,
+    FIELD_LIST,
+    FIELD_BLOB
+};
 
 /* A row of FIELD_NONE opens the message of its code; the rows up to the next are its fields. */
 struct field_info {

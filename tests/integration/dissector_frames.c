@@ -2,9 +2,9 @@
  * dissector_frames.c - writes captures for the test of the dissector: real hops in both modes, made
  * by hop.c, with every message of the table; and damaged ones.
  *
- *   dissector_frames good FILE      prints a line `STREAM MESSAGE` for each frame, in order
- *   dissector_frames cut FILE       a hello, then packets of one malformed frame; prints their number
- *   dissector_frames flipped FILE   bit flips and wrong lengths, of every message
+ *   dissector_frames good FILE     prints a line `STREAM MESSAGE` for each frame, in order
+ *   dissector_frames cut FILE      a hello, then packets of one malformed frame; prints how many
+ *   dissector_frames flipped FILE  bit flips and wrong lengths, of every message
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -15,8 +15,8 @@ void msg_fill(struct msg *m, enum msg_type type, enum fill f);
 /* The fields of one message in wire order: from its opening row up to the next. NULL: no such. */
 const struct field_info *msg_fields_of(enum msg_type type, size_t *count);
 /*
- * Where the named field begins in the len bytes at p; the end of the last field when name is NULL or
- * no field's name; SIZE_MAX when a field reaches past len.
+ * Where the named field begins in the len bytes at p; the end of the last field when name is NULL
+ * or no field's name; SIZE_MAX when a field reaches past len.
  */
 size_t msg_offset_of(enum msg_type type, const char *name, const uint8_t *p, size_t len);
 
