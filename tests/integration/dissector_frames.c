@@ -120,7 +120,8 @@ static void plain_frame(struct stream *s, enum way way, unsigned type, const uin
 
     put32(frame, 1 + len + mac);
     frame[4] = (uint8_t)type;
-    memcpy(frame + FRAME_HEADER, body, len);
+    if (len > 0)
+        memcpy(frame + FRAME_HEADER, body, len);
     stream_write(s, way, frame, FRAME_HEADER + len + mac);
 }
 
