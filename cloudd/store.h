@@ -1,20 +1,21 @@
 /*
  * store.h - what the cloud keeps, as a small table of operations.
  *
- * Every operation is a struct store_op: the caller fills in `kind`, `done` and the inputs, the store
- * fills in `result`, `reason` and the outputs. store_submit() queues it for the one writer thread,
- * which drains what waits (at most STORE_BATCH) into one transaction and one COMMIT; then done() runs
- * on the loop's thread, in the order of submission. store_run() does the same at once, on the
- * caller's thread, for the administrative commands and the tests; several processes may have the same
- * store open.
+ * Every operation is a struct store_op: the caller fills in `kind`, `done` and the inputs, the
+ * store fills in `result`, `reason` and the outputs. store_submit() queues it for the one writer
+ * thread, which drains what waits (at most STORE_BATCH) into one transaction and one COMMIT; then
+ * done() runs on the loop's thread, in the order of submission. store_run() does the same at once,
+ * on the caller's thread, for the administrative commands and the tests; several processes may have
+ * the same store open.
  *
- * Every write can be repeated safely: a repeat gives STORE_ALREADY and the outputs of the first time.
- * STORE_UNSURE: the commit failed half-way known, or the file could not be read (reason STORAGE);
- * repeat the same call. STORE_FULL: a quota or the disk (reason says which); nothing of this
- * operation was written, others of the batch are not affected. Secrets arrive sealed (vault.h) and
- * are never seen here.
+ * Every write can be repeated safely: a repeat gives STORE_ALREADY and the outputs of the first
+ * time. STORE_UNSURE: the commit failed half-way known, or the file could not be read (reason
+ * STORAGE); repeat the same call. STORE_FULL: a quota or the disk (reason says which); nothing of
+ * this operation was written, others of the batch are not affected. Secrets arrive sealed (vault.h)
+ * and are never seen here.
  *
- * Back-ends: store_sqlite.c. SQL and semantics are kept plain, so that one with a server can follow.
+ * Back-ends: store_sqlite.c. SQL and semantics are kept plain, so that one with a server can
+ * follow.
  */
 #ifndef INKPOST_CLOUDD_STORE_H
 #define INKPOST_CLOUDD_STORE_H
@@ -26,6 +27,7 @@
 #include "proto/msg.h"
 
 #define STORE_BATCH 256
+#define STORE_GATE_OPEN UINT64_MAX
 
 struct store;
 
@@ -58,8 +60,8 @@ enum store_kind {
     STORE_RECEIPT, /* delete a package and keep its receipt, in one transaction */
     STORE_RECEIPT_LIST,
     STORE_RECEIPT_ACK,
-    STORE_STREAM,    /* next index of (from, to, session) */
-    STORE_EXPIRE,    /* packages past retention become EXPIRED receipts; old tokens, negotiations go */
+    STORE_STREAM, /* next index of (from, to, session) */
+    STORE_EXPIRE, /* packages past retention become EXPIRED receipts; old tokens, negotiations go */
     STORE_MAILBOXES, /* per receiver: packages and bytes */
     STORE_SESSIONS,  /* per stream: from, to, session, next index, last use */
     STORE_BACKUP     /* a consistent copy of the file */
@@ -130,9 +132,9 @@ struct store_op {
     enum store_result result;
     unsigned reason; /* REASON_* when not OK or ALREADY */
     void (*done)(struct store_op *op);
-    void *ctx;       /* the caller's: the server */
-    uint64_t conn;   /* the caller's: serial of the connection that asked, 0 for none */
-    int64_t now;     /* unix seconds, given by the caller so that tests set the clock */
+    void *ctx;     /* the caller's: the server */
+    uint64_t conn; /* the caller's: serial of the connection that asked, 0 for none */
+    int64_t now;   /* unix seconds, given by the caller so that tests set the clock */
     union {
         /* OK; CONFLICT: ID_TAKEN by a living device. Older tokens of the id stay good. */
         struct {
@@ -148,13 +150,14 @@ struct store_op {
             uint8_t key[KEY_BYTES];
         } token;
         /* Checked in this order: TOKEN_* (as above), then CONFLICT: ID_TAKEN, KEY_TAKEN,
-         * SIGNATURE_TAKEN. ALREADY: by the same key, id and token; enrolment is set. The key of a revoked enrolment
-         * is not given out again; its id and its scan may be. */
+         * SIGNATURE_TAKEN. ALREADY: by the same key, id and token; enrolment is set. The key of a
+         * revoked enrolment is not given out again; its id and its scan may be. */
         struct {
             struct store_device device; /* in: id, key, offer; out: enrolment */
             uint8_t token_hash[DIGEST_BYTES];
-            uint8_t scan_digest[DIGEST_BYTES]; /* keyed digest of the pixels, unique among the living */
-            struct store_bytes sealed;         /* dev, canvas and scan, sealed */
+            /* keyed digest of the pixels, unique among the living */
+            uint8_t scan_digest[DIGEST_BYTES];
+            struct store_bytes sealed; /* dev, canvas and scan, sealed */
         } add;
         /* attach: in key, id, offer. get: in id. NOTFOUND: NOT_ENROLLED or UNKNOWN_PEER. */
         struct store_device device;
@@ -198,17 +201,22 @@ struct store_op {
             struct store_neg *v; /* out */
             size_t n;
         } negs;
-        /* NOTFOUND: PEER_REVOKED or UNKNOWN_PEER. FULL: MAILBOX_FULL or DISK_FULL. ALREADY: the same
-         * digest is queued (row is set), or it was receipted and the receipt waits (receipt_known).
-         * CONFLICT: another digest is queued, or was receipted as verified, under the same from, to,
-         * session and index (CONFLICT), or the index is beyond 2^62 (INDEX). NOTFOUND with
-         * NOT_ENROLLED: the sender was revoked a moment ago. */
+        /* NOTFOUND: PEER_REVOKED or UNKNOWN_PEER. FULL: MAILBOX_FULL or DISK_FULL. ALREADY: the
+         * same digest is queued (row is set), or it was receipted and the receipt waits
+         * (receipt_known). CONFLICT: another digest is queued, or was receipted as verified, under
+         * the same from, to, session and index (CONFLICT), or the index is beyond 2^62 (INDEX).
+         * NOTFOUND with NOT_ENROLLED: the sender was revoked a moment ago. */
         struct {
             struct store_package package; /* out: row; body stays the caller's */
             uint8_t digest[DIGEST_BYTES];
             uint64_t max_packages, max_bytes; /* quota of the mailbox */
             int receipt_known;
             struct store_receipt receipt;
+            /* NULL, or a number shared by the operations of one stream, which only the store touches
+             * while one of them is queued; `order` is this one's place in it. The first to get FULL
+             * or UNSURE leaves its order there, and those of a higher order get FULL with
+             * STREAM_STOPPED, so that none of them overtakes it. */
+            uint64_t *gate, order;
         } enqueue;
         struct {
             char to[ID_MAX + 1];
@@ -219,8 +227,9 @@ struct store_op {
         } fetch;
         /* row 0: the package was receipted before it was written: only the receipt is kept, and the
          * stream's next index rises as if it had been. A second receipt for the same name replaces
-         * the first, but nothing other than VERIFIED replaces a VERIFIED. NOTFOUND: that row is gone
-         * already, or is not a package of that name. A receipt to a revoked sender is not kept. */
+         * the first, but nothing other than VERIFIED replaces a VERIFIED. NOTFOUND: that row is
+         * gone already, or is not a package of that name. A receipt to a revoked sender is not
+         * kept. */
         struct {
             uint64_t row;
             struct store_receipt receipt;
@@ -289,7 +298,8 @@ size_t store_waiting_bytes(const struct store *s);
  * store_start() on the same handle. */
 void store_run(struct store *s, struct store_op *op);
 
-/* A zeroed op of this kind; NULL without memory. store_op_free() frees the outputs too (not inputs). */
+/* A zeroed op of this kind; NULL without memory. store_op_free() frees the outputs too (not
+ * inputs). */
 struct store_op *store_op_new(enum store_kind kind, void (*done)(struct store_op *));
 void store_op_free(struct store_op *op);
 

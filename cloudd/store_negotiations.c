@@ -5,10 +5,11 @@
 #include "cloudd/store_sqlite.h"
 #include "common/err.h"
 
-#define NEG_COLUMNS "id, request, sender, receiver, state, sealed"
+#define NEG_COLUMNS  "id, request, sender, receiver, state, sealed"
 #define NEG_LIST_MAX 256
 
-static int get_pair(struct backend *b, uint64_t a, uint64_t z, struct store_bytes *sealed, int *found)
+static int get_pair(struct backend *b, uint64_t a, uint64_t z, struct store_bytes *sealed,
+                    int *found)
 {
     struct sql_query q;
 
@@ -170,7 +171,8 @@ static int advance_neg(struct backend *b, struct store_op *op, const struct stor
         return store_answer(op, STORE_ALREADY, REASON_NONE);
     if ((int)n->state != (int)now->state + 1)
         return store_answer(op, STORE_CONFLICT, REASON_STALE);
-    sql_ask(&q, b->db, "UPDATE negotiations SET state = ?, changed_at = ?, sealed = ? WHERE id = ?");
+    sql_ask(&q, b->db,
+            "UPDATE negotiations SET state = ?, changed_at = ?, sealed = ? WHERE id = ?");
     sql_put_i64(&q, n->state);
     sql_put_i64(&q, op->now);
     sql_put_bytes(&q, n->sealed.p, n->sealed.len);

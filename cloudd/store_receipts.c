@@ -1,7 +1,7 @@
 /*
  * store_receipts.c - how packages leave: receipted by their receiver, expired by time, expired
- * because the receiver was revoked. Each way leaves a receipt until the sender has seen it. Rows are
- * deleted before receipts are written, so that on a full disk the one makes room for the other.
+ * because the receiver was revoked. Each way leaves a receipt until the sender has seen it. Rows
+ * are deleted before receipts are written, so that on a full disk the one makes room for the other.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -241,8 +241,9 @@ int store_expire_all_to(struct backend *b, const char *receiver)
     int err;
 
     do {
-        sql_ask(&q, b->db, "SELECT " GONE_COLUMNS " FROM packages WHERE receiver = ?"
-                           " ORDER BY number");
+        sql_ask(&q, b->db,
+                "SELECT " GONE_COLUMNS " FROM packages WHERE receiver = ?"
+                " ORDER BY number");
         sql_put_text(&q, receiver);
         err = expire_rows(b, &q, REVOKE_CHUNK, &v, &n);
         free(v);

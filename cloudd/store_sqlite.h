@@ -69,8 +69,8 @@ struct store_claim {
     const char *id;
     const uint8_t *token_hash, *key;
 };
-/* Answer OK when the claim is good; else what the token operations say of it. used_by: the enrolment
- * that used the token, or 0. */
+/* Answer OK when the claim is good; else what the token operations say of it. used_by: the
+ * enrolment that used the token, or 0. */
 int store_token_check(struct backend *b, struct store_op *op, const struct store_claim *c,
                       uint64_t *used_by);
 int store_token_use(struct backend *b, const uint8_t hash[DIGEST_BYTES], uint64_t enrolment);

@@ -1,4 +1,5 @@
-/* store_tokens.c - one-time tokens: issued, reserved to a key for a minute, used by an enrolment. */
+/* store_tokens.c - one-time tokens: issued, reserved to a key for a minute, used by an enrolment.
+ */
 #include <string.h>
 
 #include "cloudd/store_sqlite.h"

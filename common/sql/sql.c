@@ -67,8 +67,9 @@ static int check_owner(const char *path, char *why, size_t why_len)
         return ERR_SYS;
     }
     if (S_ISLNK(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0) {
-        say(why, why_len, path, "others may have a hand in this file; make it a file of your own "
-                                "and chmod 600 it");
+        say(why, why_len, path,
+            "others may have a hand in this file; make it a file of your own "
+            "and chmod 600 it");
         return ERR_PERMS;
     }
     if (!S_ISREG(st.st_mode)) {
@@ -163,15 +164,14 @@ static int number(struct sql *db, const char *text, int64_t *v)
 
 /* One step up, whole or not at all. The version is read again under the write lock: another process
  * may have done this step while we waited. */
-static int migrate_one(struct sql *db, const char *text, int to)
+static int migrate_one(struct sql *db, const char *text, int to, char *why, size_t why_len)
 {
     char set_version[64];
     int64_t version;
     int err = sql_begin(db, SQL_WRITE);
 
-    if (err)
-        return err;
-    err = number(db, "PRAGMA user_version", &version);
+    if (!err)
+        err = number(db, "PRAGMA user_version", &version);
     if (!err && version < to) {
         err = sql_exec(db, text);
         /* a pragma takes no parameters; the value is our own small integer */
@@ -181,8 +181,10 @@ static int migrate_one(struct sql *db, const char *text, int to)
     }
     if (!err)
         err = sql_commit(db);
-    if (err)
+    if (err) {
+        say(why, why_len, "schema", sqlite3_errmsg(db->handle));
         sql_rollback(db);
+    }
     return err;
 }
 
@@ -194,6 +196,8 @@ int sql_migrate(struct sql *db, const char *const *list, int n, char *why, size_
     if (why_len > 0)
         why[0] = '\0';
     err = number(db, "PRAGMA user_version", &version);
+    if (err)
+        say(why, why_len, "schema", sqlite3_errmsg(db->handle));
     if (!err && (version > n || version < 0)) {
         if (why_len > 0)
             snprintf(why, why_len,
@@ -203,9 +207,7 @@ int sql_migrate(struct sql *db, const char *const *list, int n, char *why, size_
         return ERR_VERSION;
     }
     for (int i = (int)version; !err && i < n; i++)
-        err = migrate_one(db, list[i], i + 1);
-    if (err)
-        say(why, why_len, "schema", sqlite3_errmsg(db->handle));
+        err = migrate_one(db, list[i], i + 1, why, why_len);
     return err;
 }
 
@@ -284,8 +286,8 @@ unsigned sql_pages_used(struct sql *db)
 
 int sql_checkpoint(struct sql *db)
 {
-    return sql_err_of(db, sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
-                                                    NULL, NULL));
+    return sql_err_of(
+        db, sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
 }
 
 int sql_copy_to(struct sql *db, const char *path)

@@ -91,8 +91,8 @@ void sql_put_bytes(struct sql_query *q, const void *p, size_t len)
         q->err = ERR_TOO_LARGE;
     else
         /* a NULL pointer would bind NULL instead of an empty blob */
-        note(q, sqlite3_bind_blob(q->stmt, q->param++, p != NULL ? p : "", (int)len,
-                                  SQLITE_STATIC));
+        note(q,
+             sqlite3_bind_blob(q->stmt, q->param++, p != NULL ? p : "", (int)len, SQLITE_STATIC));
 }
 
 int sql_row(struct sql_query *q)

@@ -1,7 +1,7 @@
 /*
- * bench_store.c - the store alone: packages enqueued, fetched and receipted a second, by size and by
- * how many wait for their answer at once. Every answer is on disk. Medians of several runs, in the
- * folder given (default: a new one beside the current one), since the disk is what is measured.
+ * bench_store.c - the store alone: packages enqueued, fetched and receipted a second, by size and
+ * by how many wait for their answer at once. Every answer is on disk. Medians of several runs, in
+ * the folder given (default: a new one beside the current one), since the disk is what is measured.
  *
  *     bench_store [FOLDER [RUNS]]
  */
