@@ -1,0 +1,399 @@
+/*
+ * handle_open.c - OPEN, step 1 of a negotiation: the peer is looked up, the choice made, the pair
+ * made on first need, T, salt and Sk drawn; all of it is on the disk before either device hears of
+ * it. One job runs through the steps below, each the completion of the one before.
+ *
+ *     find_peer -> find_earlier -> find_pair [-> make_pair] -> put -> PEER and SALT to both
+ */
+#include "cloudd/handle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "cloudd/neg_send.h"
+#include "cloudd/pairing.h"
+#include "cloudd/records.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/profile.h"
+
+struct open_job {
+    struct server *srv;
+    struct neg_record rec; /* grows from step to step */
+    struct store_bytes sealed; /* lent to the store while it writes */
+};
+
+static void job_free(struct open_job *j)
+{
+    if (j == NULL)
+        return;
+    free(j->sealed.p);
+    sodium_memzero(j, sizeof(*j));
+    free(j);
+}
+
+static void reject(struct conn *c, struct open_job *j, unsigned reason)
+{
+    neg_send_reject(c, j->rec.request, NULL, j->rec.terms.responder, reason);
+    job_free(j);
+}
+
+/* The next operation of a job, or NULL after the job has been given up. */
+static struct store_op *job_op(struct conn *c, struct open_job *j, enum store_kind kind,
+                               void (*done)(struct store_op *))
+{
+    struct store_op *op = server_op(j->srv, c, kind, done);
+
+    if (op == NULL) {
+        job_free(j);
+        return NULL;
+    }
+    op->ctx = j;
+    return op;
+}
+
+static unsigned reason_of(const struct store_op *op)
+{
+    if (op->result == STORE_NOTFOUND || op->result == STORE_CONFLICT)
+        return op->reason != REASON_NONE ? op->reason : REASON_UNKNOWN_PEER;
+    return REASON_STORAGE;
+}
+
+static int is_done(const struct store_op *op)
+{
+    return op->result == STORE_OK || op->result == STORE_ALREADY;
+}
+
+static void on_put(struct store_op *op)
+{
+    struct open_job *j = op->ctx;
+    struct server *srv = j->srv;
+    struct conn *c = server_completed(srv, op), *peer;
+
+    if (is_done(op)) {
+        log_info("negotiation opened: %s to %s", j->rec.terms.initiator, j->rec.terms.responder);
+        if (c != NULL)
+            neg_send_salt(c, &j->rec);
+        peer = server_find(srv, j->rec.terms.responder, ROLE_RECV);
+        if (peer != NULL)
+            neg_send_salt(peer, &j->rec);
+        job_free(j);
+    } else if (c != NULL) {
+        reject(c, j, reason_of(op));
+    } else {
+        job_free(j);
+    }
+    store_op_free(op);
+}
+
+static void put(struct conn *c, struct open_job *j)
+{
+    struct store_neg *n;
+    struct store_op *op;
+
+    if (neg_record_seal(&j->sealed, j->rec.terms.cloud, &j->rec) != 0) {
+        reject(c, j, REASON_STORAGE);
+        return;
+    }
+    op = job_op(c, j, STORE_NEG_PUT, on_put);
+    if (op == NULL)
+        return;
+    n = &op->u.neg.neg;
+    memcpy(n->id, j->rec.terms.negotiation, NEG_ID_BYTES);
+    n->request = j->rec.request;
+    memcpy(n->from, j->rec.terms.initiator, sizeof(n->from));
+    memcpy(n->to, j->rec.terms.responder, sizeof(n->to));
+    n->state = NEG_OPENED;
+    n->sealed = j->sealed;
+    server_submit(j->srv, op);
+}
+
+/* T, salt, Sk and Shk from the pair's keys. */
+static int draw(struct neg_terms *t, const struct pair_keys *k)
+{
+    unsigned redrawn;
+    uint16_t i, e;
+    int err = pairing_draw_slice(k, &i, &e, &redrawn);
+
+    if (redrawn > 0)
+        log_debug("an all-zero slice of Rv was drawn again, %u times", redrawn);
+    if (err != 0)
+        return err;
+    randombytes_buf(t->negotiation, NEG_ID_BYTES);
+    pairing_salt(t->salt);
+    pairing_shk(t->shk, k);
+    return pairing_sk(t->sk, k, t->negotiation, i, e);
+}
+
+/* The name that a pair's record is sealed under. */
+static void pair_name(char out[VAULT_NAME_MAX + 1], const struct store_op *op)
+{
+    snprintf(out, VAULT_NAME_MAX + 1, "%s %llu %s %llu", op->u.pair.a,
+             (unsigned long long)op->u.pair.enrolment_a, op->u.pair.b,
+             (unsigned long long)op->u.pair.enrolment_b);
+}
+
+/* The pair is of the very enrolments that this job began with, not of later ones. */
+static int is_same_pair(const struct open_job *j, const struct store_op *op)
+{
+    int ordered = strcmp(j->rec.terms.initiator, j->rec.terms.responder) < 0;
+    uint64_t i = ordered ? op->u.pair.enrolment_a : op->u.pair.enrolment_b;
+    uint64_t r = ordered ? op->u.pair.enrolment_b : op->u.pair.enrolment_a;
+
+    return i == j->rec.i_enrolment && r == j->rec.r_enrolment;
+}
+
+static void go_on_with_pair(struct conn *c, struct open_job *j, const struct store_op *op)
+{
+    char name[VAULT_NAME_MAX + 1];
+    struct vault_plain plain;
+    struct pair_keys k;
+    int err;
+
+    if (!is_same_pair(j, op)) {
+        reject(c, j, REASON_STALE);
+        return;
+    }
+    pair_name(name, op);
+    memset(&k, 0, sizeof(k));
+    err = vault_open(&plain, &j->srv->home->secrets->key, VAULT_PAIR, name, &op->u.pair.sealed);
+    if (err == 0)
+        err = pairing_decode(&k, &plain.body);
+    if (err == 0)
+        err = draw(&j->rec.terms, &k);
+    vault_plain_free(&plain);
+    sodium_memzero(&k, sizeof(k));
+    if (err != 0) {
+        log_error("the pair of %s and %s cannot be used: %s", op->u.pair.a, op->u.pair.b,
+                  err_str(err));
+        reject(c, j, REASON_STORAGE);
+        return;
+    }
+    put(c, j);
+}
+
+static void on_pair_put(struct store_op *op)
+{
+    struct open_job *j = op->ctx;
+    struct conn *c = server_completed(j->srv, op);
+    struct store_bytes ours = j->sealed;
+
+    j->sealed = (struct store_bytes){NULL, 0};
+    if (c == NULL)
+        job_free(j);
+    else if (is_done(op))
+        go_on_with_pair(c, j, op);
+    else
+        reject(c, j, reason_of(op));
+    store_op_free(op);
+    free(ours.p);
+}
+
+/* The record of a new pair, from what both devices brought at enrolment. */
+static int seal_new_pair(struct store_bytes *out, const struct noise_keypair *cloud,
+                         const struct store_op *got)
+{
+    uint8_t secret[KEY_BYTES], record[PAIR_RECORD_BYTES];
+    char name[VAULT_NAME_MAX + 1];
+    struct vault_plain pa = {NULL, 0, {NULL, 0}}, pb = {NULL, 0, {NULL, 0}};
+    struct device_record a, b;
+    struct pair_keys k;
+    int err;
+
+    err = device_record_open(&a, &pa, cloud, got->u.pair.a, &got->u.pair.rec_a);
+    if (err == 0)
+        err = device_record_open(&b, &pb, cloud, got->u.pair.b, &got->u.pair.rec_b);
+    if (err != 0)
+        goto out;
+    randombytes_buf(secret, sizeof(secret));
+    err = pairing_make(&k,
+                       &(struct pair_party){got->u.pair.a, got->u.pair.enrolment_a, a.dev, a.canvas},
+                       &(struct pair_party){got->u.pair.b, got->u.pair.enrolment_b, b.dev, b.canvas},
+                       secret);
+    if (err == 0) {
+        pairing_encode(record, &k);
+        pair_name(name, got);
+        err = vault_seal(out, cloud->public_key, VAULT_PAIR, name,
+                         &(struct blob){record, sizeof(record)});
+    }
+    sodium_memzero(secret, sizeof(secret));
+    sodium_memzero(record, sizeof(record));
+    sodium_memzero(&k, sizeof(k));
+out:
+    vault_plain_free(&pa);
+    vault_plain_free(&pb);
+    return err;
+}
+
+static void make_pair(struct conn *c, struct open_job *j, const struct store_op *got)
+{
+    int err = seal_new_pair(&j->sealed, &j->srv->home->secrets->key, got);
+    struct store_op *op;
+
+    if (err != 0) {
+        log_error("no pair of %s and %s: %s", got->u.pair.a, got->u.pair.b, err_str(err));
+        reject(c, j, REASON_STORAGE);
+        return;
+    }
+    log_info("paired: %s and %s", got->u.pair.a, got->u.pair.b);
+    op = job_op(c, j, STORE_PAIR_PUT, on_pair_put);
+    if (op == NULL)
+        return;
+    memcpy(op->u.pair.a, got->u.pair.a, sizeof(op->u.pair.a));
+    memcpy(op->u.pair.b, got->u.pair.b, sizeof(op->u.pair.b));
+    op->u.pair.enrolment_a = got->u.pair.enrolment_a;
+    op->u.pair.enrolment_b = got->u.pair.enrolment_b;
+    op->u.pair.sealed = j->sealed;
+    server_submit(j->srv, op);
+}
+
+static void on_pair(struct store_op *op)
+{
+    struct open_job *j = op->ctx;
+    struct conn *c = server_completed(j->srv, op);
+
+    if (c == NULL)
+        job_free(j);
+    else if (op->result == STORE_OK)
+        go_on_with_pair(c, j, op);
+    else if (op->result == STORE_NOTFOUND && op->reason == REASON_NONE)
+        make_pair(c, j, op);
+    else
+        reject(c, j, reason_of(op));
+    store_op_free(op);
+}
+
+static void find_pair(struct conn *c, struct open_job *j)
+{
+    struct store_op *op = job_op(c, j, STORE_PAIR_GET, on_pair);
+    const char *i = j->rec.terms.initiator, *r = j->rec.terms.responder;
+    int ordered = strcmp(i, r) < 0;
+
+    if (op == NULL)
+        return;
+    memcpy(op->u.pair.a, ordered ? i : r, ID_MAX + 1);
+    memcpy(op->u.pair.b, ordered ? r : i, ID_MAX + 1);
+    server_submit(j->srv, op);
+}
+
+/* A repeated OPEN (the same request number, the same two enrolments) goes on with what is there. */
+static int reuse(struct conn *c, const struct open_job *j, const struct store_op *op)
+{
+    struct neg_record rec;
+    int same;
+
+    if (op->result != STORE_OK || op->u.neg.neg.request != j->rec.request ||
+        neg_record_open(&rec, &j->srv->home->secrets->key, &op->u.neg.neg) != 0)
+        return 0;
+    same = rec.i_enrolment == j->rec.i_enrolment && rec.r_enrolment == j->rec.r_enrolment &&
+           offer_equal(&rec.terms.i_offer, &j->rec.terms.i_offer);
+    if (same)
+        neg_send_salt(c, &rec);
+    sodium_memzero(&rec, sizeof(rec));
+    return same;
+}
+
+static void on_earlier(struct store_op *op)
+{
+    struct open_job *j = op->ctx;
+    struct conn *c = server_completed(j->srv, op);
+
+    if (c == NULL || reuse(c, j, op))
+        job_free(j);
+    else if (op->result == STORE_UNSURE)
+        reject(c, j, REASON_STORAGE);
+    else
+        find_pair(c, j);
+    store_op_free(op);
+}
+
+static void find_earlier(struct conn *c, struct open_job *j)
+{
+    struct store_op *op = job_op(c, j, STORE_NEG_GET, on_earlier);
+
+    if (op == NULL)
+        return;
+    memcpy(op->u.neg.neg.from, j->rec.terms.initiator, ID_MAX + 1);
+    memcpy(op->u.neg.neg.to, j->rec.terms.responder, ID_MAX + 1);
+    server_submit(j->srv, op);
+}
+
+/* What both offer, or why there is nothing. */
+static unsigned choose(const struct server *srv, struct neg_terms *t)
+{
+    const struct profile *p;
+
+    if (offer_choose(&t->choice, &t->i_offer, &t->r_offer) != 0)
+        return REASON_NO_COMMON;
+    p = profile_find(t->choice.profile);
+    if (p == NULL)
+        return REASON_NO_COMMON;
+    return p->research && !srv->opt->allow_research ? REASON_RESEARCH : REASON_NONE;
+}
+
+static void on_peer(struct store_op *op)
+{
+    struct open_job *j = op->ctx;
+    struct conn *c = server_completed(j->srv, op);
+    unsigned reason;
+
+    if (c == NULL) {
+        job_free(j);
+    } else if (op->result != STORE_OK || op->u.device.revoked) {
+        reject(c, j, op->result == STORE_OK ? REASON_PEER_REVOKED : reason_of(op));
+    } else {
+        j->rec.terms.r_offer = op->u.device.offer;
+        j->rec.r_enrolment = op->u.device.enrolment;
+        memcpy(j->rec.r_key, op->u.device.key, KEY_BYTES);
+        reason = choose(j->srv, &j->rec.terms);
+        if (reason != REASON_NONE)
+            reject(c, j, reason);
+        else
+            find_earlier(c, j);
+    }
+    store_op_free(op);
+}
+
+static struct open_job *job_new(const struct conn *c, const struct msg_open *o)
+{
+    struct open_job *j = calloc(1, sizeof(*j));
+
+    if (j == NULL)
+        return NULL;
+    j->srv = c->srv;
+    j->rec.request = o->request;
+    j->rec.i_enrolment = c->enrolment;
+    memcpy(j->rec.i_key, c->key, KEY_BYTES);
+    memcpy(j->rec.terms.cloud, c->srv->home->secrets->key.public_key, KEY_BYTES);
+    memcpy(j->rec.terms.initiator, c->id, ID_MAX + 1);
+    memcpy(j->rec.terms.responder, o->peer, ID_MAX + 1);
+    j->rec.terms.i_offer = (struct offer){o->profiles, o->suites, o->codecs};
+    return j;
+}
+
+void handle_open(struct conn *c, const struct msg *m, const struct blob *body)
+{
+    const struct msg_open *o = &m->u.open;
+    struct open_job *j;
+    struct store_op *op;
+
+    (void)body;
+    if (strcmp(o->peer, c->id) == 0) {
+        neg_send_reject(c, o->request, NULL, o->peer, REASON_SELF);
+        return;
+    }
+    c->last_peer = server_hash(c->srv, o->peer);
+    j = job_new(c, o);
+    if (j == NULL) {
+        neg_send_reject(c, o->request, NULL, o->peer, REASON_BUSY);
+        return;
+    }
+    op = job_op(c, j, STORE_DEVICE_GET, on_peer);
+    if (op == NULL)
+        return;
+    memcpy(op->u.device.id, o->peer, ID_MAX + 1);
+    server_submit(c->srv, op);
+}

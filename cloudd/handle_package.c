@@ -1,0 +1,263 @@
+/*
+ * handle_package.c - packages from a sender: checked, written, acknowledged, handed on. ACCEPTED
+ * goes out only when the store has the package on its disk.
+ */
+#include "cloudd/handle_package.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cloudd/handle.h"
+#include "cloudd/mailbox.h"
+#include "common/log.h"
+#include "common/pgm.h"
+#include "common/profile.h"
+#include "common/session.h"
+
+static void detach(struct stream *s)
+{
+    LIST_REMOVE(s, link);
+    s->owner = NULL;
+    if (s->in_store == 0)
+        free(s);
+}
+
+/* An idle stream that is not stopped says nothing: forget it. */
+static void release(struct stream *s)
+{
+    if (s->in_store > 0)
+        return;
+    if (s->owner == NULL)
+        free(s);
+    else if (!s->stopped)
+        detach(s);
+}
+
+void uplink_free(struct uplink *s)
+{
+    if (s == NULL)
+        return;
+    while (!LIST_EMPTY(&s->streams))
+        detach(LIST_FIRST(&s->streams));
+    free(s);
+}
+
+struct uplink *uplink_of(struct conn *c)
+{
+    if (c->u.uplink == NULL) {
+        c->u.uplink = calloc(1, sizeof(*c->u.uplink));
+        if (c->u.uplink == NULL)
+            conn_drop(c);
+    }
+    return c->u.uplink;
+}
+
+static struct stream *find_stream(struct uplink *up, const char *to)
+{
+    struct stream *s;
+
+    LIST_FOREACH (s, &up->streams, link)
+        if (strcmp(s->to, to) == 0)
+            return s;
+    return NULL;
+}
+
+static struct stream *stream_of(struct conn *c, const char *to)
+{
+    struct uplink *up = uplink_of(c);
+    struct stream *s = up != NULL ? find_stream(up, to) : NULL;
+
+    if (up == NULL || s != NULL)
+        return s;
+    s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        conn_drop(c);
+        return NULL;
+    }
+    s->srv = c->srv;
+    s->owner = up;
+    s->gate = STORE_GATE_OPEN;
+    memcpy(s->to, to, sizeof(s->to));
+    LIST_INSERT_HEAD(&up->streams, s, link);
+    return s;
+}
+
+static void send_refused(struct conn *c, const struct store_package *p, unsigned reason)
+{
+    struct msg m = {.type = MSG_REFUSED};
+
+    /* Those behind a refused one are too many to name each. */
+    if (reason != REASON_STREAM_STOPPED)
+        log_info("refused: a package of %s to %s: %s", c->id, p->to, reason_name(reason));
+    memcpy(m.u.refused.session, p->session, SESSION_ID_BYTES);
+    m.u.refused.index = p->index;
+    memcpy(m.u.refused.to, p->to, sizeof(m.u.refused.to));
+    m.u.refused.reason = (uint16_t)reason;
+    conn_send(c, &m);
+}
+
+static void send_accepted(struct conn *c, const struct store_package *p)
+{
+    struct msg m = {.type = MSG_ACCEPTED};
+
+    memcpy(m.u.accepted.session, p->session, SESSION_ID_BYTES);
+    m.u.accepted.index = p->index;
+    conn_send(c, &m);
+}
+
+static void answer_sender(struct conn *c, struct stream *s, const struct store_op *op)
+{
+    const struct store_package *p = &op->u.enqueue.package;
+
+    switch (op->result) {
+    case STORE_OK:
+        send_accepted(c, p);
+        return;
+    case STORE_ALREADY:
+        send_accepted(c, p);
+        if (op->u.enqueue.receipt_known)
+            receipt_tell(c->srv, &op->u.enqueue.receipt);
+        return;
+    case STORE_FULL:
+    case STORE_UNSURE:
+        s->stopped = 1;
+        send_refused(c, p, op->reason != REASON_NONE ? op->reason : REASON_STORAGE);
+        return;
+    case STORE_CONFLICT:
+    case STORE_NOTFOUND:
+        send_refused(c, p, op->reason);
+        return;
+    }
+}
+
+static void on_enqueued(struct store_op *op)
+{
+    struct stream *s = op->ctx;
+    struct server *srv = s->srv;
+    struct conn *c = server_completed(srv, op), *receiver;
+    struct store_package *p = &op->u.enqueue.package;
+
+    s->in_store--;
+    if (c != NULL)
+        answer_sender(c, s, op);
+    receiver = op->result == STORE_OK ? server_find(srv, p->to, ROLE_RECV) : NULL;
+    if (receiver != NULL)
+        mailbox_offer(receiver, p, op->u.enqueue.digest);
+    release(s);
+    free(p->body.p);
+    store_op_free(op);
+}
+
+/* Does the package say what is true, and is it of a kind that is taken here? */
+static unsigned check_package(const struct conn *c, const struct msg_package *p)
+{
+    const struct profile *profile = profile_find(p->profile);
+    struct pgm_view image;
+
+    if (strcmp(p->from, c->id) != 0)
+        return REASON_NOT_YOURS;
+    if (strcmp(p->to, c->id) == 0)
+        return REASON_SELF;
+    if (p->direction != 0 || p->message.len != p->message_bytes)
+        return REASON_MALFORMED;
+    if (p->message.len > c->srv->opt->max_message)
+        return REASON_TOO_LARGE;
+    if (profile != NULL && profile->research && !c->srv->opt->allow_research)
+        return REASON_RESEARCH;
+    if (pgm_parse(p->image.p, p->image.len, &image) != 0 || image.width != p->width ||
+        image.height != p->height)
+        return REASON_IMAGE;
+    return REASON_NONE;
+}
+
+static void fill_package(struct store_package *out, const struct msg_package *p)
+{
+    memcpy(out->from, p->from, sizeof(out->from));
+    memcpy(out->to, p->to, sizeof(out->to));
+    memcpy(out->session, p->session, SESSION_ID_BYTES);
+    out->direction = p->direction;
+    out->index = p->index;
+    out->seq = p->seq;
+}
+
+static void submit_package(struct conn *c, struct stream *s, const struct msg_package *p,
+                           const struct blob *body)
+{
+    struct store_op *op = server_op(c->srv, c, STORE_ENQUEUE, on_enqueued);
+    uint8_t *copy = malloc(body->len);
+
+    if (op == NULL || copy == NULL) {
+        free(copy);
+        store_op_free(op);
+        conn_drop(c);
+        return;
+    }
+    memcpy(copy, body->p, body->len);
+    op->ctx = s;
+    fill_package(&op->u.enqueue.package, p);
+    op->u.enqueue.package.body = (struct store_bytes){copy, body->len};
+    package_digest(op->u.enqueue.digest, copy, body->len);
+    op->u.enqueue.max_packages = c->srv->opt->mailbox_packages;
+    op->u.enqueue.max_bytes = c->srv->opt->mailbox_bytes;
+    op->u.enqueue.gate = &s->gate;
+    op->u.enqueue.order = s->order++;
+    s->in_store++;
+    server_submit(c->srv, op);
+}
+
+void handle_package(struct conn *c, const struct msg *m, const struct blob *body)
+{
+    const struct msg_package *p = &m->u.package;
+    unsigned reason = check_package(c, p);
+    struct store_package refused;
+    struct stream *s;
+
+    s = reason == REASON_NONE ? stream_of(c, p->to) : NULL;
+    if (reason == REASON_NONE && s == NULL)
+        return;
+    if (s != NULL && s->stopped)
+        reason = REASON_STREAM_STOPPED;
+    if (reason == REASON_NONE) {
+        submit_package(c, s, p, body);
+        return;
+    }
+    fill_package(&refused, p);
+    send_refused(c, &refused, reason);
+}
+
+static void on_stream(struct store_op *op)
+{
+    struct conn *c = server_completed(op->ctx, op);
+    struct msg m = {.type = MSG_RESUMED};
+
+    if (c == NULL)
+        ;
+    else if (op->result == STORE_UNSURE || op->result == STORE_FULL)
+        conn_close(c, REASON_STORAGE);
+    else {
+        memcpy(m.u.resumed.to, op->u.stream.to, sizeof(m.u.resumed.to));
+        memcpy(m.u.resumed.session, op->u.stream.session, SESSION_ID_BYTES);
+        m.u.resumed.next = op->result == STORE_NOTFOUND ? 0 : op->u.stream.next;
+        conn_send(c, &m);
+    }
+    store_op_free(op);
+}
+
+void handle_resume(struct conn *c, const struct msg *m, const struct blob *body)
+{
+    const struct msg_resume *r = &m->u.resume;
+    struct uplink *up = uplink_of(c);
+    struct stream *s = up != NULL ? find_stream(up, r->to) : NULL;
+    struct store_op *op;
+
+    (void)body;
+    if (s != NULL && s->stopped)
+        detach(s);
+    op = server_op(c->srv, c, STORE_STREAM, on_stream);
+    if (op == NULL)
+        return;
+    memcpy(op->u.stream.from, c->id, sizeof(op->u.stream.from));
+    memcpy(op->u.stream.to, r->to, sizeof(op->u.stream.to));
+    memcpy(op->u.stream.session, r->session, SESSION_ID_BYTES);
+    server_submit(c->srv, op);
+}

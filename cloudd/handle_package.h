@@ -1,0 +1,39 @@
+/*
+ * handle_package.h - what the cloud keeps of an attached sender.
+ */
+#ifndef INKPOST_CLOUDD_HANDLE_PACKAGE_H
+#define INKPOST_CLOUDD_HANDLE_PACKAGE_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "cloudd/conn.h"
+
+/*
+ * The stream of packages from one connection to one receiver, there while something of it is in the
+ * store or it is stopped. After a package was refused for want of room, those behind it must not
+ * overtake it: the ones still to come are refused by `stopped`, the ones already handed to the store
+ * by `gate`, which the writer's thread reads and writes (store.h). RESUME puts a new stream in the
+ * place of this one, which lives on until its last operation is completed.
+ */
+struct stream {
+    LIST_ENTRY(stream) link;
+    struct uplink *owner; /* NULL when replaced, or the connection is gone */
+    struct server *srv;
+    uint64_t gate;  /* number of the first package refused; STORE_GATE_OPEN */
+    uint64_t order; /* number of the next package */
+    size_t in_store;
+    int stopped;
+    char to[ID_MAX + 1];
+};
+
+struct uplink {
+    LIST_HEAD(, stream) streams;
+    uint64_t after; /* cursor in the receipts that wait */
+    uint8_t more, listing;
+};
+
+/* The connection's sender, made on first use. NULL without memory: c is then dropped. */
+struct uplink *uplink_of(struct conn *c);
+
+#endif

@@ -1,0 +1,142 @@
+/* listen.c - listening, accepting, and being full. */
+#include "cloudd/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cloudd/conn.h"
+#include "common/err.h"
+#include "common/log.h"
+
+#define BACKLOG         1024
+#define ACCEPT_AGAIN_MS 200
+#define BUSY_FRAME_MAX  64
+
+/* Over the limit there is no connection to speak of: one frame, as far as the socket takes it. */
+static void turn_away(evutil_socket_t fd)
+{
+    struct msg m = {.type = MSG_HOP_REFUSED};
+    uint8_t frame[BUSY_FRAME_MAX], body[BUSY_FRAME_MAX - FRAME_HEADER];
+    struct wbuf w, f;
+
+    m.u.hop_refused.reason = REASON_BUSY;
+    wbuf_init(&w, body, sizeof(body));
+    msg_encode(&m, &w);
+    wbuf_init(&f, frame, sizeof(frame));
+    wbuf_u32(&f, (uint32_t)(1 + w.len));
+    wbuf_u8(&f, MSG_HOP_REFUSED);
+    wbuf_bytes(&f, body, w.len);
+    if (wbuf_err(&w) == 0 && wbuf_err(&f) == 0 &&
+        send(fd, frame, f.len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
+                      int from_len, void *arg)
+{
+    struct server *srv = arg;
+
+    (void)listener;
+    (void)from;
+    (void)from_len;
+    if (srv->draining || srv->n_conns >= srv->opt->max_connections) {
+        log_warn("refused: a connection: BUSY, there are %zu", srv->n_conns);
+        turn_away(fd);
+        return;
+    }
+    conn_accept(srv, fd);
+}
+
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    struct server *srv = arg;
+    const struct timeval pause = {0, ACCEPT_AGAIN_MS * 1000};
+
+    log_warn("cannot accept for a moment: %s", strerror(EVUTIL_SOCKET_ERROR()));
+    evconnlistener_disable(listener);
+    evtimer_add(srv->accept_again, &pause);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct server *srv = arg;
+
+    (void)fd;
+    (void)what;
+    if (srv->listener != NULL)
+        evconnlistener_enable(srv->listener);
+}
+
+/* "listening HOST:PORT" with what the system chose. */
+static int announce(struct server *srv, char *why, size_t why_len)
+{
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+
+    if (getsockname(evconnlistener_get_fd(srv->listener), (struct sockaddr *)&ss, &len) != 0 ||
+        getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return say(why, why_len, ERR_SYS, "the listening address is not known: %s",
+                   strerror(errno));
+    printf(ss.ss_family == AF_INET6 ? "listening [%s]:%s\n" : "listening %s:%s\n", host, port);
+    fflush(stdout);
+    return 0;
+}
+
+static int say_bind(const struct server *srv, char *why, size_t why_len)
+{
+    const struct options *o = srv->opt;
+
+    if (errno == EADDRINUSE)
+        return say(why, why_len, ERR_SYS,
+                   "port %u of %s is in use by another program; choose another with --listen "
+                   "HOST:PORT, or port 0", o->port, o->host);
+    if (errno == EADDRNOTAVAIL)
+        return say(why, why_len, ERR_SYS,
+                   "%s is no address of this host; give one of its own to --listen, or 0.0.0.0",
+                   o->host);
+    return say(why, why_len, ERR_SYS, "cannot listen at %s port %u: %s", o->host, o->port,
+               strerror(errno));
+}
+
+int listen_start(struct server *srv, char *why, size_t why_len)
+{
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char port[8];
+    int e;
+
+    snprintf(port, sizeof(port), "%u", srv->opt->port);
+    e = getaddrinfo(srv->opt->host, port, &hints, &found);
+    if (e != 0)
+        return say(why, why_len, ERR_SYS, "--listen %s: %s", srv->opt->host, gai_strerror(e));
+    srv->listener = evconnlistener_new_bind(
+        srv->base, on_accept, srv,
+        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, BACKLOG, found->ai_addr,
+        (int)found->ai_addrlen);
+    freeaddrinfo(found);
+    if (srv->listener == NULL)
+        return say_bind(srv, why, why_len);
+    srv->accept_again = evtimer_new(srv->base, on_accept_again, srv);
+    if (srv->accept_again == NULL)
+        return say(why, why_len, ERR_NOMEM, "no memory");
+    evconnlistener_set_error_cb(srv->listener, on_accept_error);
+    return announce(srv, why, why_len);
+}
+
+void listen_stop(struct server *srv)
+{
+    if (srv->listener != NULL)
+        evconnlistener_free(srv->listener);
+    if (srv->accept_again != NULL)
+        event_free(srv->accept_again);
+    srv->listener = NULL;
+    srv->accept_again = NULL;
+}

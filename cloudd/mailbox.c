@@ -1,0 +1,252 @@
+/* mailbox.c - the delivery pump: fetched or handed over, sent, matched with receipts. */
+#include "cloudd/mailbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "cloudd/handle.h"
+#include "common/log.h"
+#include "common/session.h"
+
+/* A package that is sent and not receipted, with the columns that the store keeps beside it. */
+struct delivery {
+    TAILQ_ENTRY(delivery) link;
+    uint64_t row, index;
+    size_t bytes;
+    uint8_t direction;
+    uint8_t session[SESSION_ID_BYTES];
+    uint8_t digest[DIGEST_BYTES]; /* of the bytes as sent */
+    char from[ID_MAX + 1];
+};
+
+struct mailbox {
+    TAILQ_HEAD(, delivery) sent;
+    size_t n, bytes;
+    uint64_t cursor; /* rows up to here are sent */
+    uint8_t fetching, behind; /* the store may hold rows after the cursor */
+};
+
+static void remove_delivery(struct mailbox *box, struct delivery *d)
+{
+    TAILQ_REMOVE(&box->sent, d, link);
+    box->n--;
+    box->bytes -= d->bytes;
+    free(d);
+}
+
+void mailbox_free(struct mailbox *box)
+{
+    if (box == NULL)
+        return;
+    while (!TAILQ_EMPTY(&box->sent))
+        remove_delivery(box, TAILQ_FIRST(&box->sent));
+    free(box);
+}
+
+static int has_room(const struct conn *c)
+{
+    const struct mailbox *box = c->u.mailbox;
+
+    return box->n < WINDOW_PACKAGES && box->bytes < WINDOW_BYTES && conn_backlog(c) < OUT_PAUSE;
+}
+
+static void on_receipted(struct store_op *op)
+{
+    struct server *srv = op->ctx;
+    struct conn *c = server_completed(srv, op);
+
+    if (op->result == STORE_OK || op->result == STORE_ALREADY) {
+        receipt_tell(srv, &op->u.receipt.receipt);
+    } else if (op->result != STORE_NOTFOUND) {
+        log_warn("a receipt of %s could not be written: %s", op->u.receipt.receipt.receiver,
+                 reason_name(op->reason));
+        server_retry(srv, op);
+        return;
+    }
+    if (c != NULL && c->state == CONN_RECV)
+        mailbox_continue(c);
+    store_op_free(op);
+}
+
+static void submit_receipt(struct conn *c, const struct delivery *d, const struct store_receipt *r)
+{
+    struct store_op *op = server_op(c->srv, c, STORE_RECEIPT, on_receipted);
+
+    if (op == NULL)
+        return;
+    op->u.receipt.row = d->row;
+    op->u.receipt.receipt = *r;
+    server_submit(c->srv, op);
+}
+
+/* The receipt under the names that the store has for this delivery. */
+static void name_receipt(const struct conn *c, const struct delivery *d, struct store_receipt *r)
+{
+    memset(r, 0, sizeof(*r));
+    memcpy(r->sender, d->from, sizeof(r->sender));
+    memcpy(r->receiver, c->id, sizeof(r->receiver));
+    memcpy(r->session, d->session, SESSION_ID_BYTES);
+    r->direction = d->direction;
+    r->index = d->index;
+    memcpy(r->digest, d->digest, DIGEST_BYTES);
+}
+
+/* A copy that is no package any more: the receiver could not even answer it. */
+static void refuse_damaged(struct conn *c, struct delivery *d)
+{
+    struct store_receipt r;
+
+    log_error("a package of %s for %s is damaged at rest", d->from, c->id);
+    name_receipt(c, d, &r);
+    r.status = RECEIPT_UNVERIFIABLE;
+    submit_receipt(c, d, &r);
+    free(d);
+}
+
+static void deliver(struct conn *c, const struct store_package *p, const uint8_t *digest)
+{
+    struct mailbox *box = c->u.mailbox;
+    struct delivery *d = calloc(1, sizeof(*d));
+    struct msg m;
+
+    if (d == NULL) {
+        conn_drop(c);
+        return;
+    }
+    d->row = p->row;
+    d->index = p->index;
+    d->direction = p->direction;
+    d->bytes = p->body.len;
+    memcpy(d->session, p->session, SESSION_ID_BYTES);
+    memcpy(d->from, p->from, sizeof(d->from));
+    box->cursor = p->row;
+    if (digest != NULL)
+        memcpy(d->digest, digest, DIGEST_BYTES);
+    else
+        package_digest(d->digest, p->body.p, p->body.len);
+    if (digest == NULL && msg_decode(&m, MSG_PACKAGE, p->body.p, p->body.len) != 0) {
+        refuse_damaged(c, d);
+        return;
+    }
+    TAILQ_INSERT_TAIL(&box->sent, d, link);
+    box->n++;
+    box->bytes += d->bytes;
+    conn_send_body(c, MSG_PACKAGE, p->body.p, p->body.len);
+}
+
+static void on_fetched(struct store_op *op)
+{
+    struct conn *c = server_completed(op->ctx, op);
+    size_t n = op->u.fetch.n;
+
+    if (c != NULL) {
+        c->u.mailbox->fetching = 0;
+        if (op->result == STORE_OK && n > 0)
+            c->u.mailbox->behind = 1; /* there may be more */
+        if (op->result == STORE_UNSURE || op->result == STORE_FULL) {
+            conn_close(c, REASON_STORAGE);
+            n = 0;
+        }
+        for (size_t i = 0; i < n && c->state == CONN_RECV; i++)
+            deliver(c, &op->u.fetch.v[i], NULL);
+        if (c->state == CONN_RECV)
+            mailbox_continue(c);
+    }
+    store_op_free(op);
+}
+
+void mailbox_continue(struct conn *c)
+{
+    struct mailbox *box = c->u.mailbox;
+    struct store_op *op;
+
+    if (box == NULL || !box->behind || box->fetching || !has_room(c) || c->srv->draining)
+        return;
+    op = server_op(c->srv, c, STORE_FETCH, on_fetched);
+    if (op == NULL)
+        return;
+    memcpy(op->u.fetch.to, c->id, sizeof(op->u.fetch.to));
+    op->u.fetch.after = box->cursor;
+    op->u.fetch.max_n = WINDOW_PACKAGES - box->n;
+    op->u.fetch.max_bytes = WINDOW_BYTES - box->bytes;
+    box->fetching = 1;
+    box->behind = 0;
+    server_submit(c->srv, op);
+}
+
+void mailbox_start(struct conn *c)
+{
+    struct mailbox *box = calloc(1, sizeof(*box));
+
+    if (box == NULL) {
+        conn_drop(c);
+        return;
+    }
+    TAILQ_INIT(&box->sent);
+    box->behind = 1;
+    c->u.mailbox = box;
+    mailbox_continue(c);
+}
+
+void mailbox_offer(struct conn *c, const struct store_package *p,
+                   const uint8_t digest[DIGEST_BYTES])
+{
+    struct mailbox *box = c->u.mailbox;
+
+    if (box == NULL || p->row <= box->cursor)
+        return;
+    if (box->behind || box->fetching || !has_room(c)) {
+        box->behind = 1;
+        return;
+    }
+    deliver(c, p, digest);
+}
+
+static struct delivery *find_delivery(const struct mailbox *box, const uint8_t *digest)
+{
+    struct delivery *d;
+
+    TAILQ_FOREACH (d, &box->sent, link)
+        if (memcmp(d->digest, digest, DIGEST_BYTES) == 0)
+            return d;
+    return NULL;
+}
+
+static int names_match(const struct delivery *d, const struct msg_receipt *r)
+{
+    return strcmp(d->from, r->peer) == 0 && d->direction == r->direction && d->index == r->index &&
+           memcmp(d->session, r->session, SESSION_ID_BYTES) == 0;
+}
+
+static int is_receivers_status(uint8_t status)
+{
+    return status == RECEIPT_VERIFIED || status == RECEIPT_REJECTED ||
+           status == RECEIPT_UNVERIFIABLE;
+}
+
+void mailbox_receipt(struct conn *c, const struct msg_receipt *r)
+{
+    struct delivery *d = c->u.mailbox != NULL ? find_delivery(c->u.mailbox, r->digest) : NULL;
+    struct store_receipt kept;
+
+    if (d == NULL || !is_receivers_status(r->status)) {
+        log_debug("a receipt of %s belongs to nothing in flight", c->id);
+        return;
+    }
+    name_receipt(c, d, &kept);
+    if (names_match(d, r)) {
+        kept.status = r->status;
+        memcpy(kept.mac, r->mac, MAC_BYTES);
+    } else {
+        /* The header was altered at rest. The sender gets it under the names it knows, without the
+         * MAC, which was made over the others. */
+        kept.status = RECEIPT_UNVERIFIABLE;
+    }
+    if (kept.status != RECEIPT_VERIFIED)
+        log_info("refused: a package of %s by %s: %s", d->from, c->id,
+                 kept.status == RECEIPT_REJECTED ? "rejected" : "unverifiable");
+    submit_receipt(c, d, &kept);
+    remove_delivery(c->u.mailbox, d);
+}

@@ -1,0 +1,53 @@
+/*
+ * options.h - cloudd's command line: one table of commands, one of options, from which parsing and
+ * help are made.
+ */
+#ifndef INKPOST_CLOUDD_OPTIONS_H
+#define INKPOST_CLOUDD_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/log.h"
+#include "common/text.h"
+#include "proto/limits.h"
+
+#define INKPOST_RELEASE "0.1.0"
+
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REJECTED = 3 };
+
+enum command {
+    CMD_INIT,
+    CMD_RUN,
+    CMD_INVITE,
+    CMD_DEVICES,
+    CMD_SESSIONS,
+    CMD_MAILBOX,
+    CMD_REVOKE,
+    CMD_HELP,
+    CMD_VERSION
+};
+
+struct options {
+    enum command command;
+    const char *home;
+    const char *id; /* of invite and revoke; of help, the command asked about or NULL */
+    char host[HOST_MAX + 1];
+    uint16_t port;
+    int hop_any, allow_research, json;
+    uint64_t max_store;        /* bytes, 0: as large as the disk allows */
+    uint64_t max_connections;
+    uint64_t mailbox_packages; /* quota of one device's mailbox */
+    uint64_t mailbox_bytes;
+    uint64_t max_message;      /* bytes of one message */
+    uint64_t ttl;              /* seconds a token is valid */
+    enum log_level log;
+};
+
+/* Parse argv. ERR_ARG with a sentence in why; the caller prints it and exits with EXIT_USAGE. */
+int options_parse(struct options *o, int argc, char **argv, char *why, size_t why_len);
+
+/* Help on stdout: of one command, or of all when `about` is NULL. ERR_NOTFOUND for no command. */
+int options_help(const char *about);
+
+#endif

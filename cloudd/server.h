@@ -1,0 +1,90 @@
+/*
+ * server.h - the running cloud: one event loop, its listener, timers and signals, the table of
+ * connections, and the way to the store.
+ *
+ * All of it runs on one thread; only the store has a second one.
+ */
+#ifndef INKPOST_CLOUDD_SERVER_H
+#define INKPOST_CLOUDD_SERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "cloudd/home.h"
+#include "cloudd/options.h"
+#include "cloudd/registry.h"
+#include "cloudd/store.h"
+#include "common/slab.h"
+
+struct conn;
+TAILQ_HEAD(conn_list, conn);
+
+struct server {
+    struct event_base *base;
+    const struct options *opt;
+    const struct cloud_home *home;
+    struct store *store;
+    struct registry *registry; /* attached connections by id and role */
+    struct slab *keys;         /* struct hop_keys of connections */
+
+    struct evconnlistener *listener;
+    struct event *on_term, *on_int, *on_store, *tick, *minute, *reap, *accept_again;
+
+    /* The table: a connection's serial holds its slot and how many were there before it. */
+    struct conn **slots;
+    uint32_t *free_slots;
+    size_t n_slots, n_free;
+    uint64_t generation;
+    size_t n_conns, n_pending; /* all; those that have not said who they are */
+
+    struct conn_list timed;  /* those with a deadline, oldest first */
+    struct conn_list paused; /* those not read from until the store has caught up */
+    struct conn_list dead;   /* to be freed by the reap event */
+
+    size_t ops, waiting_bytes; /* submitted and not completed; their packages */
+    struct store_op *retry;    /* receipts that could not be written: again at the next tick */
+    uint64_t revoked_seen;
+    int revoked_busy, expire_busy;
+    int draining;
+    int64_t drain_deadline;
+    uint8_t hash_key[16]; /* of conn.last_peer */
+};
+
+/* Serve until SIGTERM or SIGINT. The home is open and locked, the store open and not started; both
+ * stay the caller's, but the store is closed here. 0, or an error with a sentence in why. */
+int server_run(const struct options *opt, const struct cloud_home *home, struct store *store,
+               char *why, size_t why_len);
+
+/* Monotonic milliseconds; unix seconds. */
+int64_t server_clock(void);
+int64_t server_now(void);
+
+/* A zeroed operation on behalf of c (NULL: of the server itself). ctx is the server until the
+ * caller sets another. NULL without memory: the caller gives up on c. */
+struct store_op *server_op(struct server *srv, struct conn *c, enum store_kind kind,
+                           void (*done)(struct store_op *));
+/* Hand it to the store, counted against its connection. */
+void server_submit(struct server *srv, struct store_op *op);
+/* First call of every done(): settles the counts and gives the connection that asked, or NULL when
+ * that is closing or gone. */
+struct conn *server_completed(struct server *srv, const struct store_op *op);
+/* Submit op once more at the next tick. */
+void server_retry(struct server *srv, struct store_op *op);
+
+/* The attached connection of a device in a role, or NULL. */
+struct conn *server_find(const struct server *srv, const char *id, enum conn_role role);
+
+/* A keyed hash of an id, the same while the server runs. */
+uint64_t server_hash(const struct server *srv, const char *id);
+
+/* For conn.c: enter the table (0 when it is full), leave it, and ask for the reaper. */
+uint64_t server_enter(struct server *srv, struct conn *c);
+void server_leave(struct server *srv, struct conn *c);
+struct conn *server_conn(const struct server *srv, uint64_t serial);
+void server_reap_soon(struct server *srv);
+
+#endif

@@ -1,0 +1,132 @@
+/* server_table.c - the table of connections, and what goes between it and the store. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <sodium.h>
+
+#include "cloudd/conn.h"
+#include "cloudd/server.h"
+
+/* serial = generation << SLOT_BITS | slot; the generation begins at 1, so no serial is 0. */
+#define SLOT_BITS 20
+#define SLOT_MASK ((1u << SLOT_BITS) - 1)
+
+int64_t server_clock(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t server_now(void)
+{
+    return (int64_t)time(NULL);
+}
+
+uint64_t server_hash(const struct server *srv, const char *id)
+{
+    uint8_t h[crypto_shorthash_BYTES];
+    uint64_t v;
+
+    crypto_shorthash(h, (const uint8_t *)id, strlen(id), srv->hash_key);
+    memcpy(&v, h, sizeof(v));
+    return v;
+}
+
+uint64_t server_enter(struct server *srv, struct conn *c)
+{
+    uint32_t slot;
+
+    if (srv->n_free == 0)
+        return 0;
+    slot = srv->free_slots[--srv->n_free];
+    srv->slots[slot] = c;
+    srv->n_conns++;
+    return ++srv->generation << SLOT_BITS | slot;
+}
+
+void server_leave(struct server *srv, struct conn *c)
+{
+    uint32_t slot = (uint32_t)(c->serial & SLOT_MASK);
+
+    srv->slots[slot] = NULL;
+    srv->free_slots[srv->n_free++] = slot;
+    srv->n_conns--;
+}
+
+struct conn *server_conn(const struct server *srv, uint64_t serial)
+{
+    size_t slot = serial & SLOT_MASK;
+    struct conn *c = slot < srv->n_slots ? srv->slots[slot] : NULL;
+
+    return c != NULL && c->serial == serial ? c : NULL;
+}
+
+struct conn *server_find(const struct server *srv, const char *id, enum conn_role role)
+{
+    return registry_find(srv->registry, id, role);
+}
+
+void server_reap_soon(struct server *srv)
+{
+    event_active(srv->reap, EV_TIMEOUT, 0);
+}
+
+struct store_op *server_op(struct server *srv, struct conn *c, enum store_kind kind,
+                           void (*done)(struct store_op *))
+{
+    struct store_op *op = store_op_new(kind, done);
+
+    if (op == NULL) {
+        if (c != NULL)
+            conn_drop(c);
+        return NULL;
+    }
+    op->ctx = srv;
+    op->conn = c != NULL ? c->serial : 0;
+    op->now = server_now();
+    return op;
+}
+
+static size_t body_bytes(const struct store_op *op)
+{
+    return op->kind == STORE_ENQUEUE ? op->u.enqueue.package.body.len : 0;
+}
+
+void server_submit(struct server *srv, struct store_op *op)
+{
+    struct conn *c = server_conn(srv, op->conn);
+
+    srv->ops++;
+    srv->waiting_bytes += body_bytes(op);
+    if (c != NULL) {
+        c->ops++;
+        c->waiting_bytes += body_bytes(op);
+    }
+    store_submit(srv->store, op);
+}
+
+struct conn *server_completed(struct server *srv, const struct store_op *op)
+{
+    struct conn *c = server_conn(srv, op->conn);
+
+    srv->ops--;
+    srv->waiting_bytes -= body_bytes(op);
+    if (c == NULL)
+        return NULL;
+    c->ops--;
+    c->waiting_bytes -= body_bytes(op);
+    if (c->state == CONN_CLOSING)
+        return NULL;
+    if (c->paused)
+        conn_check_pressure(c);
+    return c;
+}
+
+void server_retry(struct server *srv, struct store_op *op)
+{
+    op->next = srv->retry;
+    srv->retry = op;
+}
