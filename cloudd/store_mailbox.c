@@ -169,6 +169,12 @@ static int insert_package(struct backend *b, struct store_op *op)
     return err;
 }
 
+/* Behind one of its stream that was refused: it must not overtake that. */
+static int is_gated(const struct store_op *op)
+{
+    return op->u.enqueue.gate != NULL && *op->u.enqueue.gate < op->u.enqueue.order;
+}
+
 int store_enqueue(struct backend *b, struct store_op *op)
 {
     static int (*const steps[])(struct backend *, struct store_op *) = {
@@ -182,6 +188,8 @@ int store_enqueue(struct backend *b, struct store_op *op)
     op->u.enqueue.receipt_known = 0;
     if (p->index >= STORE_INDEX_MAX)
         return store_answer(op, STORE_CONFLICT, REASON_INDEX);
+    if (is_gated(op))
+        return store_answer(op, STORE_FULL, REASON_STREAM_STOPPED);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         err = steps[i](b, op);
         if (err || op->result != STORE_OK)

@@ -58,10 +58,22 @@ static op_fn fn_of(enum store_kind kind)
     return table[kind];
 }
 
+/* A package that was not taken closes its stream's gate to those behind it. Should a second try
+ * take it after all, the gate stays: they are refused in vain, but never overtake. */
+static void close_gate(const struct store_op *op)
+{
+    uint64_t *gate = op->u.enqueue.gate;
+
+    if (gate != NULL && op->u.enqueue.order < *gate)
+        *gate = op->u.enqueue.order;
+}
+
 int store_answer(struct store_op *op, enum store_result result, unsigned reason)
 {
     op->result = result;
     op->reason = reason;
+    if (op->kind == STORE_ENQUEUE && (result == STORE_FULL || result == STORE_UNSURE))
+        close_gate(op);
     return 0;
 }
 
