@@ -105,7 +105,9 @@ static int set_up(struct sql *db)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
     err = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                        "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
-                       "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON");
+                       "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON;"
+                       /* what a long reader made the log grow to is given back later */
+                       "PRAGMA journal_size_limit = 67108864");
     /* The first page is read here, so that what is no database is told at once. */
     return err ? err : sql_exec(db, "SELECT count(*) FROM sqlite_schema");
 }
