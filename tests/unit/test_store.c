@@ -221,7 +221,10 @@ static void two_processes__one_revokes__the_other_sees_it(void **state)
         op = store_op_new(STORE_DEVICE_REVOKE, NULL);
         memcpy(op->u.revoke.id, "bob", 4);
         store_run(s, op);
-        _exit(op->result == STORE_OK ? 0 : 2);
+        status = op->result == STORE_OK ? 0 : 2;
+        store_op_free(op);
+        store_close(s);
+        _exit(status);
     }
     assert_int_equal(store_open(&f->s, f->path, NULL, 0), 0);
     assert_int_equal(waitpid(child, &status, 0), child);

@@ -290,7 +290,7 @@ static void two_processes__both_write__all_is_written(void **state)
     f->s = NULL;
     child = fork();
     if (child == 0) {
-        struct store *s;
+        struct store *s = NULL;
         int wrong = store_open(&s, f->path, NULL, 0) != 0;
 
         for (uint8_t i = 10; !wrong && i < 60; i++) {
@@ -298,7 +298,9 @@ static void two_processes__both_write__all_is_written(void **state)
 
             store_run(s, op);
             wrong = op->result != STORE_OK;
+            store_op_free(op);
         }
+        store_close(s);
         _exit(wrong);
     }
     assert_int_equal(store_open(&f->s, f->path, NULL, 0), 0);
