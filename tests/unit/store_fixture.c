@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -65,6 +66,30 @@ void fix_reopen(struct fix *f)
 {
     store_close(f->s);
     open_store(f);
+}
+
+void fix_disk_open(struct fix *f, unsigned mib)
+{
+    char options[40];
+
+    memset(f, 0, sizeof(*f));
+    snprintf(f->dir, sizeof(f->dir), "/tmp/test-store-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(options, sizeof(options), "size=%um,mode=700", mib);
+    if (mount("none", f->dir, "tmpfs", 0, options) != 0) {
+        rmdir(f->dir);
+        print_message("skipped: needs the right to mount a small disk\n");
+        skip();
+    }
+    snprintf(f->path, sizeof(f->path), "%s/cloud.db", f->dir);
+    open_store(f);
+}
+
+void fix_disk_close(struct fix *f)
+{
+    store_close(f->s);
+    umount(f->dir);
+    rmdir(f->dir);
 }
 
 struct store_op *fix_op(enum store_kind kind)

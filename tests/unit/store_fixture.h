@@ -15,6 +15,9 @@ struct fix {
 /* cmocka set-up and tear-down: *state is a struct fix with an open store, not started. */
 int fix_setup(void **state);
 int fix_teardown(void **state);
+/* A store on a disk of its own of so many MiB; skips the test where it may not be mounted. */
+void fix_disk_open(struct fix *f, unsigned mib);
+void fix_disk_close(struct fix *f);
 /* Close and open the store again, as after a restart. */
 void fix_reopen(struct fix *f);
 /* Remove the folder and what is in it. */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -367,22 +366,14 @@ static void reserve_missing__disk_cannot_hold_it__growth_is_refused(void **state
 /* A disk of 48 MiB, really full: first by the store alone, then with the rest taken by another. */
 static void small_disk__filled__receipts_go_and_make_room(void **state)
 {
-    struct fix f = {.s = NULL};
+    struct fix f;
     uint64_t taken, more;
     char name[120];
     unsigned reason;
     FILE *other;
 
     (void)state;
-    snprintf(f.dir, sizeof(f.dir), "/tmp/test-store-XXXXXX");
-    assert_non_null(mkdtemp(f.dir));
-    if (mount("none", f.dir, "tmpfs", 0, "size=48m,mode=700") != 0) {
-        rmdir(f.dir);
-        print_message("skipped: needs the right to mount a small disk\n");
-        skip();
-    }
-    snprintf(f.path, sizeof(f.path), "%s/cloud.db", f.dir);
-    assert_int_equal(store_open(&f.s, f.path, NULL, 0), 0);
+    fix_disk_open(&f, 48);
     enrol_two(f.s);
     taken = enqueue_many(f.s, 0, 10000, &reason);
     assert_int_equal(reason, REASON_DISK_FULL);
@@ -401,9 +392,7 @@ static void small_disk__filled__receipts_go_and_make_room(void **state)
     assert_int_equal(more, 100);
     unlink(name);
     assert_packages(f.s, taken - 50, 150);
-    store_close(f.s);
-    umount(f.dir);
-    rmdir(f.dir);
+    fix_disk_close(&f);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, fix_setup, fix_teardown)

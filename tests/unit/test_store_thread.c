@@ -266,6 +266,30 @@ static void batch__disk_full_in_the_middle__the_small_ones_are_written(void **st
     assert_int_equal(seen.by_result[STORE_FULL] + seen.by_result[STORE_OK], 60);
 }
 
+/* The disk fills in the middle of a batch: exactly what was accepted is there afterwards. */
+static void small_disk__filled_by_batches__accepted_and_stored_agree(void **state)
+{
+    struct fix f;
+    uint64_t stored;
+
+    (void)state;
+    memset(&seen, 0, sizeof(seen));
+    fix_disk_open(&f, 40);
+    fix_enrol(f.s, "ann", 1);
+    fix_enrol(f.s, "bob", 2);
+    for (uint64_t i = 0; i < 3000; i++)
+        submit(f.s, fix_enqueue("ann", "bob", i, 16384, 0), i);
+    assert_int_equal(store_start(f.s), 0);
+    wait_for(f.s, 3000);
+    assert_int_equal(seen.misplaced, 0);
+    assert_int_equal(seen.by_result[STORE_OK] + seen.by_result[STORE_FULL], 3000);
+    assert_true(seen.by_result[STORE_OK] > 200);
+    fix_reopen(&f);
+    stored = fix_mailbox(f.s, "bob", NULL);
+    assert_int_equal(stored, seen.by_result[STORE_OK]);
+    fix_disk_close(&f);
+}
+
 static void close__with_work_left__writes_and_completes_it_all(void **state)
 {
     struct fix *f = *state;
@@ -329,6 +353,7 @@ int main(void)
         T(batch__commit_fails_once__each_is_tried_alone),
         T(batch__commit_fails_for_some__only_those_are_unsure),
         T(batch__disk_full_in_the_middle__the_small_ones_are_written),
+        cmocka_unit_test(small_disk__filled_by_batches__accepted_and_stored_agree),
         T(close__with_work_left__writes_and_completes_it_all),
         T(two_processes__both_write__all_is_written),
     };
