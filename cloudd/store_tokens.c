@@ -2,6 +2,8 @@
  */
 #include <string.h>
 
+#include <sodium.h>
+
 #include "cloudd/store_sqlite.h"
 #include "common/err.h"
 
@@ -111,8 +113,8 @@ int store_token_check(struct backend *b, struct store_op *op, const struct store
         return answer_used(b, op, &t, c->key);
     if (t.expires <= op->now)
         return store_answer(op, STORE_CONFLICT, REASON_TOKEN_EXPIRED);
-    /* Public keys: nothing to hide from a timing here. */
-    if (t.held_len != 0 && t.held_until > op->now && memcmp(t.held_by, c->key, KEY_BYTES) != 0)
+    if (t.held_len != 0 && t.held_until > op->now &&
+        sodium_memcmp(t.held_by, c->key, KEY_BYTES) != 0)
         return store_answer(op, STORE_CONFLICT, REASON_TOKEN_HELD);
     return store_answer(op, STORE_OK, REASON_NONE);
 }
