@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# cloudd against devices played by hand: what good ones do, and what bad ones try. Malformed, cut,
+# oversized, forged and out-of-order frames; silent peers; crowds; full mailboxes; revocation; a
+# stop in the middle; and the operator's own mistakes.
+set -eu
+
+build=${BUILD:-build}
+cloudd=$build/cloudd
+probe=${DRIVERS:-build/plain/drivers}/cloud_probe
+scans=tests/data/signatures
+work=$(mktemp -d)
+home=$work/home
+pid=
+trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+fail() {
+    echo "not ok: $*" >&2
+    [ ! -f "$work/err" ] || tail -n 30 "$work/err" >&2
+    exit 1
+}
+
+# start OPTION...: a cloud at a free port; sets pid and at
+start() {
+    "$cloudd" run --home "$home" --listen 127.0.0.1:0 "$@" >"$work/out" 2>"$work/err" &
+    pid=$!
+    for _ in $(seq 100); do
+        at=$(sed -n 's/^listening //p' "$work/out")
+        [ -z "$at" ] || return 0
+        sleep 0.05
+    done
+    fail "cloudd did not start"
+}
+
+stop() {
+    kill -TERM "$pid"
+    wait "$pid" || fail "cloudd ended with $?"
+    pid=
+}
+
+play() {
+    "$probe" "$at" "$key" "$@" || fail "scenario $*"
+}
+
+token() {
+    "$cloudd" invite --home "$home" "$@" | sed -n 's/^token //p'
+}
+
+# exits STATUS TEXT COMMAND...: the status, and the text in what it says on stderr
+exits() {
+    local want=$1 text=$2 rc=0
+
+    shift 2
+    "$@" >"$work/said" 2>&1 || rc=$?
+    [ "$rc" -eq "$want" ] || fail "exit $rc, not $want: $*: $(cat "$work/said")"
+    grep -qF -- "$text" "$work/said" || fail "\"$text\" is not in: $(cat "$work/said")"
+}
+
+reason() {
+    sed -n "s/^REASON($1, \([0-9]*\),.*/\1/p" proto/reasons.def
+}
+
+# The home and the operator's mistakes.
+exits 1 "cloudd init" "$cloudd" run --home "$home"
+key=$("$cloudd" init --home "$home" | sed -n 's/^cloud-key \([0-9a-f]\{64\}\)$/\1/p')
+[ -n "$key" ] || fail "no cloud-key"
+[ "$(stat -c %a "$home")" = 700 ] || fail "the home is open"
+[ "$(stat -c %a "$home/cloud.key")" = 600 ] || fail "the key is open"
+exits 1 "already" "$cloudd" init --home "$home"
+exits 2 "Alice" "$cloudd" invite --home "$home" Alice
+exits 2 "--home" "$cloudd" devices
+exits 2 "--bogus" "$cloudd" run --home "$home" --bogus
+exits 2 "no command" "$cloudd" frobnicate
+exits 2 "--max-message" "$cloudd" run --home "$home" --max-message 99999999
+exits 3 "nobody" "$cloudd" revoke --home "$home" nobody
+exits 0 "usage" "$cloudd" help
+for command in init run invite devices sessions mailbox revoke help; do
+    exits 0 "usage" "$cloudd" "$command" --help
+done
+chmod 750 "$home"
+exits 1 "chmod 700" "$cloudd" run --home "$home"
+chmod 700 "$home"
+chmod 640 "$home/cloud.key"
+exits 1 "chmod 600" "$cloudd" run --home "$home"
+chmod 600 "$home/cloud.key"
+printf '9\n' >"$work/version.new"
+cp "$home/version" "$work/version.old"
+cp "$work/version.new" "$home/version"
+exits 1 "version" "$cloudd" devices --home "$home"
+cp "$work/version.old" "$home/version"
+
+# Enrolment: the token and the scan.
+start --hop any
+exits 1 "another cloudd" "$cloudd" run --home "$home"
+"$cloudd" init --home "$work/other" >/dev/null
+exits 1 "in use" "$cloudd" run --home "$work/other" --listen "$at"
+ta=$(token alice)
+play enrol-fails alice "$(printf '0%.0s' $(seq 32))" $scans/synth1a.pgm "$(reason TOKEN_WRONG)"
+play enrol-fails bob "$ta" $scans/synth1a.pgm "$(reason TOKEN_WRONG)"
+play enrol-blank alice "$ta"
+play enrol alice "$ta" $scans/synth1a.pgm
+play enrol alice "$ta" $scans/synth1a.pgm # the answer was lost: again, by the same key and id
+play enrol-fails carol "$ta" $scans/synth3a.pgm "$(reason TOKEN_WRONG)"
+exits 3 "alice" "$cloudd" invite --home "$home" alice
+tb=$(token bob)
+play enrol-fails bob "$tb" $scans/synth1a.pgm "$(reason SIGNATURE_TAKEN)"
+play enrol bob "$tb" $scans/synth2a.pgm
+tc=$(token carol --ttl 1)
+sleep 2
+play enrol-fails carol "$tc" $scans/synth3a.pgm "$(reason TOKEN_EXPIRED)"
+if grep -qF -e "$ta" -e "$tb" "$work/err" || grep -qaF -e "$ta" "$home/cloud.db"; then
+    fail "a token was logged or stored"
+fi
+
+# What good devices do, on both kinds of hop.
+play flow alice bob
+play negotiation alice bob
+[ "$("$cloudd" devices --home "$home" --json | grep -c '"revoked":false')" = 2 ] || fail devices
+"$cloudd" sessions --home "$home" --json | grep -q '"from":"alice","to":"bob"' || fail sessions
+"$cloudd" mailbox --home "$home" --json | grep -q '"id":"bob","packages":0,"bytes":0' || fail mailbox
+stop
+grep -q ' info stopped$' "$work/err" || fail "no word of the end"
+
+# Limits, lies and what cannot be read.
+start --mailbox-packages 3 --max-message 1000
+play preauth
+play postauth alice
+play lies alice bob
+play full bob alice
+stop
+"$cloudd" init --home "$work/small" >/dev/null
+start --max-connections 5
+play crowd 5
+play silent &
+quiet=$!
+
+# Revocation while it is running, then a stop with a device attached.
+"$probe" "$at" "$key" revoked alice bob >"$work/revoked" 2>&1 &
+revoked=$!
+for _ in $(seq 100); do
+    ! grep -q ready "$work/revoked" || break
+    sleep 0.05
+done
+"$cloudd" revoke --home "$home" bob
+wait "$revoked" || fail "revoked: $(cat "$work/revoked")"
+wait "$quiet" || fail "a silent peer"
+"$probe" "$at" "$key" term alice >"$work/term" 2>&1 &
+term=$!
+for _ in $(seq 100); do
+    ! grep -q ready "$work/term" || break
+    sleep 0.05
+done
+stop
+wait "$term" || fail "term: $(cat "$work/term")"
+echo "cloudd_abuse: all scenarios as they should be"
