@@ -1,6 +1,6 @@
 /*
- * cloud_peer.h - a device played by hand, for cloud_probe.c alone (hence static functions): blocking
- * sockets, the hop, and one function a step of the protocol. What should not happen ends the program.
+ * cloud_peer.h - a device played by hand, for the programs cloud_*.c: blocking sockets,
+ * the hop, and one function a step of the protocol. What should not happen ends the program.
  */
 #ifndef INKPOST_TESTS_INTEGRATION_CLOUD_PEER_H
 #define INKPOST_TESTS_INTEGRATION_CLOUD_PEER_H
@@ -37,6 +37,7 @@
 
 static struct addrinfo *address;
 static uint8_t cloud_key[KEY_BYTES];
+static uint8_t shared_frame[FRAME_MAX + 64]; /* one message is looked at at a time */
 
 /* One device with one connection. */
 struct device {
@@ -48,7 +49,7 @@ struct device {
     size_t body_len;
 };
 
-static int64_t now_ms(void)
+static inline int64_t now_ms(void)
 {
     struct timespec t;
 
@@ -56,7 +57,7 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void device_init(struct device *d, const char *id)
+static inline void device_init(struct device *d, const char *id)
 {
     uint8_t seed[KEY_BYTES];
 
@@ -66,11 +67,10 @@ static void device_init(struct device *d, const char *id)
     memcpy(d->key.secret_key, seed, KEY_BYTES);
     CHECK(crypto_scalarmult_base(d->key.public_key, d->key.secret_key) == 0);
     d->fd = -1;
-    d->frame = malloc(FRAME_MAX + 64);
-    CHECK(d->frame != NULL);
+    d->frame = shared_frame;
 }
 
-static int dial(void)
+static inline int dial(void)
 {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -79,7 +79,7 @@ static int dial(void)
     return fd;
 }
 
-static void write_all(int fd, const uint8_t *p, size_t len)
+static inline void write_all(int fd, const uint8_t *p, size_t len)
 {
     while (len > 0) {
         ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
@@ -92,7 +92,7 @@ static void write_all(int fd, const uint8_t *p, size_t len)
 }
 
 /* 0 at the end of the stream or when the cloud reset it; -1 when nothing came in time. */
-static ssize_t read_some(int fd, uint8_t *p, size_t len)
+static inline ssize_t read_some(int fd, uint8_t *p, size_t len)
 {
     struct pollfd ready = {.fd = fd, .events = POLLIN};
     ssize_t n;
@@ -104,7 +104,7 @@ static ssize_t read_some(int fd, uint8_t *p, size_t len)
 }
 
 /* One frame into d->frame; its length, or 0 when the cloud closed. */
-static size_t read_frame(struct device *d)
+static inline size_t read_frame(struct device *d)
 {
     size_t have = 0, total = 0;
     ssize_t n;
@@ -120,7 +120,7 @@ static size_t read_frame(struct device *d)
     }
 }
 
-static void send_plain(int fd, const struct msg *m)
+static inline void send_plain(int fd, const struct msg *m)
 {
     uint8_t frame[1024];
     struct wbuf head, body;
@@ -134,7 +134,7 @@ static void send_plain(int fd, const struct msg *m)
     write_all(fd, frame, FRAME_HEADER + body.len);
 }
 
-static void hello(struct device *d, struct noise_handshake *hs, uint8_t role, enum hop_mode mode)
+static inline void hello(struct device *d, struct noise_handshake *hs, uint8_t role, enum hop_mode mode)
 {
     struct msg m = {.type = MSG_HOP_HELLO};
     uint8_t noise[256];
@@ -150,7 +150,7 @@ static void hello(struct device *d, struct noise_handshake *hs, uint8_t role, en
     send_plain(d->fd, &m);
 }
 
-static void hop_up(struct device *d, uint8_t role, enum hop_mode mode)
+static inline void hop_up(struct device *d, uint8_t role, enum hop_mode mode)
 {
     struct noise_handshake hs;
     struct msg m;
@@ -165,7 +165,7 @@ static void hop_up(struct device *d, uint8_t role, enum hop_mode mode)
     CHECK(hop_finish(&hs, mode, &d->hop) == 0);
 }
 
-static void send_body(struct device *d, uint8_t type, const uint8_t *body, size_t len)
+static inline void send_body(struct device *d, uint8_t type, const uint8_t *body, size_t len)
 {
     size_t size = hop_frame_size((enum hop_mode)d->hop.mode, len);
     uint8_t *frame = malloc(size);
@@ -176,7 +176,7 @@ static void send_body(struct device *d, uint8_t type, const uint8_t *body, size_
     free(frame);
 }
 
-static void send_msg(struct device *d, const struct msg *m)
+static inline void send_msg(struct device *d, const struct msg *m)
 {
     size_t cap = msg_encoded_max(m);
     uint8_t *body = malloc(cap);
@@ -191,7 +191,7 @@ static void send_msg(struct device *d, const struct msg *m)
 }
 
 /* The next message, whatever it is; 0 when the cloud closed. */
-static uint8_t next(struct device *d, struct msg *m)
+static inline uint8_t next(struct device *d, struct msg *m)
 {
     size_t total = read_frame(d);
     uint8_t type;
@@ -203,7 +203,7 @@ static uint8_t next(struct device *d, struct msg *m)
     return type;
 }
 
-static void expect(struct device *d, struct msg *m, enum msg_type type)
+static inline void expect(struct device *d, struct msg *m, enum msg_type type)
 {
     uint8_t got = next(d, m);
 
@@ -214,7 +214,7 @@ static void expect(struct device *d, struct msg *m, enum msg_type type)
     CHECK(got == type);
 }
 
-static void expect_error(struct device *d, unsigned reason)
+static inline void expect_error(struct device *d, unsigned reason)
 {
     struct msg m;
 
@@ -226,7 +226,7 @@ static void expect_error(struct device *d, unsigned reason)
     close(d->fd);
 }
 
-static void expect_hop_refused(struct device *d, unsigned reason)
+static inline void expect_hop_refused(struct device *d, unsigned reason)
 {
     size_t total = read_frame(d);
     struct msg m;
@@ -238,7 +238,7 @@ static void expect_hop_refused(struct device *d, unsigned reason)
     close(d->fd);
 }
 
-static void send_attach(struct device *d)
+static inline void send_attach(struct device *d)
 {
     struct msg m = {.type = MSG_ATTACH};
     struct offer o;
@@ -251,7 +251,7 @@ static void send_attach(struct device *d)
     send_msg(d, &m);
 }
 
-static void attach(struct device *d, uint8_t role, enum hop_mode mode)
+static inline void attach(struct device *d, uint8_t role, enum hop_mode mode)
 {
     struct msg m;
 
@@ -261,7 +261,7 @@ static void attach(struct device *d, uint8_t role, enum hop_mode mode)
     CHECK(m.u.attached.enrolment > 0 && m.u.attached.retention == RETENTION_DAYS);
 }
 
-static void send_token(struct device *d, const char *token)
+static inline void send_token(struct device *d, const char *token)
 {
     struct msg m = {.type = MSG_ENROL_TOKEN};
 
@@ -272,7 +272,7 @@ static void send_token(struct device *d, const char *token)
 }
 
 /* Send the scan as the body of an enrolment that claims the id `claimed`. */
-static void send_scan(struct device *d, const struct pgm_view *scan, const char *claimed)
+static inline void send_scan(struct device *d, const struct pgm_view *scan, const char *claimed)
 {
     struct msg inner = {.type = MSG_ENROL_BODY}, m = {.type = MSG_ENROL_REQUEST};
     size_t cap = ENROL_SEALED_MAX, len;
@@ -296,7 +296,7 @@ static void send_scan(struct device *d, const struct pgm_view *scan, const char 
 }
 
 /* The canonical PGM at path, in static memory. */
-static struct pgm_view load_scan(const char *path)
+static inline struct pgm_view load_scan(const char *path)
 {
     static uint8_t bytes[PGM_MAX];
     struct pgm_view v;
@@ -310,7 +310,7 @@ static struct pgm_view load_scan(const char *path)
     return v;
 }
 
-static void send_open(struct device *d, const char *peer, uint64_t request)
+static inline void send_open(struct device *d, const char *peer, uint64_t request)
 {
     struct msg m = {.type = MSG_OPEN};
     struct offer o;
@@ -325,7 +325,7 @@ static void send_open(struct device *d, const char *peer, uint64_t request)
 }
 
 /* PEER and SALT into terms; returns the peer's key. */
-static void take_salt(struct device *d, struct neg_terms *t, uint8_t peer_key[KEY_BYTES])
+static inline void take_salt(struct device *d, struct neg_terms *t, uint8_t peer_key[KEY_BYTES])
 {
     uint8_t plain[512];
     struct msg m, inner;
@@ -351,7 +351,7 @@ static void take_salt(struct device *d, struct neg_terms *t, uint8_t peer_key[KE
 }
 
 /* Step 2: the request for these terms, with the Noise message `noise`. */
-static void send_request(struct device *d, const struct neg_terms *t, const struct blob *noise)
+static inline void send_request(struct device *d, const struct neg_terms *t, const struct blob *noise)
 {
     struct msg m = {.type = MSG_NEG_REQUEST};
     uint8_t sealed[NEG_SEALED_MAX];
@@ -365,7 +365,7 @@ static void send_request(struct device *d, const struct neg_terms *t, const stru
 }
 
 /* Steps 3 and 4 at the responder. */
-static void answer(struct device *d, const struct neg_terms *t, const uint8_t *peer,
+static inline void answer(struct device *d, const struct neg_terms *t, const uint8_t *peer,
                    struct session_keys *keys)
 {
     struct msg m, out = {.type = MSG_NEG_ANSWER};
@@ -384,6 +384,28 @@ static void answer(struct device *d, const struct neg_terms *t, const uint8_t *p
     out.u.neg_answer.sealed = (struct blob){sealed, len};
     out.u.neg_answer.noise = (struct blob){noise, n};
     send_msg(d, &out);
+}
+
+/* All that d sent before is in the store when this returns: T of nobody is looked up behind it. */
+static inline void barrier(struct device *d)
+{
+    struct msg m = {.type = MSG_NEG_ANSWER};
+
+    send_msg(d, &m);
+    expect(d, &m, MSG_NEG_REJECT);
+    CHECK(m.u.neg_reject.reason == REASON_STALE);
+}
+
+/* Find the cloud. */
+static inline void reach(const char *where)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    char host[HOST_MAX + 1], port[8];
+    uint16_t p;
+
+    CHECK(text_host_port(where, host, &p) == 0);
+    snprintf(port, sizeof(port), "%u", p);
+    CHECK(getaddrinfo(host, port, &hints, &address) == 0);
 }
 
 #endif

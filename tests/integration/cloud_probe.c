@@ -196,16 +196,6 @@ static uint64_t resume(struct device *d, const char *to)
     return m.u.resumed.next;
 }
 
-/* All that d sent before is in the store when this returns: T of nobody is looked up behind it. */
-static void barrier(struct device *d)
-{
-    struct msg m = {.type = MSG_NEG_ANSWER};
-
-    send_msg(d, &m);
-    expect(d, &m, MSG_NEG_REJECT);
-    CHECK(m.u.neg_reject.reason == REASON_STALE);
-}
-
 /* flow A B [clear]: a session, packages online and offline, receipts, fencing */
 static void scenario_flow(char **arg)
 {
@@ -571,22 +561,11 @@ static const struct {
     {"term", 1, scenario_term},
 };
 
-static void resolve(const char *where)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    char host[HOST_MAX + 1], port[8];
-    uint16_t p;
-
-    CHECK(text_host_port(where, host, &p) == 0);
-    snprintf(port, sizeof(port), "%u", p);
-    CHECK(getaddrinfo(host, port, &hints, &address) == 0);
-}
-
 int main(int argc, char **argv)
 {
     CHECK(argc >= 4 && sodium_init() >= 0);
     CHECK(text_unhex(cloud_key, KEY_BYTES, argv[2]) == 0);
-    resolve(argv[1]);
+    reach(argv[1]);
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
         if (strcmp(scenarios[i].name, argv[3]) != 0)
             continue;
