@@ -182,8 +182,8 @@ static const struct {
     int (*run)(const struct options *o, struct store *store, struct store_op *op, char *why,
                size_t why_len);
 } rows[] = {
-    {CMD_INVITE, STORE_INVITE, invite},       {CMD_REVOKE, STORE_DEVICE_REVOKE, revoke},
-    {CMD_DEVICES, STORE_DEVICE_LIST, list},   {CMD_SESSIONS, STORE_SESSIONS, list},
+    {CMD_INVITE, STORE_INVITE, invite},     {CMD_REVOKE, STORE_DEVICE_REVOKE, revoke},
+    {CMD_DEVICES, STORE_DEVICE_LIST, list}, {CMD_SESSIONS, STORE_SESSIONS, list},
     {CMD_MAILBOX, STORE_MAILBOXES, list},
 };
 

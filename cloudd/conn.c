@@ -130,7 +130,7 @@ static void drop_oldest_pending(struct server *srv)
 {
     struct conn *c;
 
-    TAILQ_FOREACH (c, &srv->timed, link) {
+    for (c = TAILQ_FIRST(&srv->timed); c != NULL; c = TAILQ_NEXT(c, link)) {
         if (c->state == CONN_NEW || c->state == CONN_HANDSHAKE) {
             conn_drop(c);
             return;
@@ -239,8 +239,7 @@ void conn_check_pressure(struct conn *c)
         TAILQ_REMOVE(&srv->paused, c, pause_link);
         bufferevent_enable(c->bev, EV_READ);
         /* Frames may lie in the buffer already; deferred, since we are inside a completion. */
-        bufferevent_trigger(c->bev, EV_READ,
-                            BEV_TRIG_IGNORE_WATERMARKS | BEV_OPT_DEFER_CALLBACKS);
+        bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_OPT_DEFER_CALLBACKS);
     }
 }
 

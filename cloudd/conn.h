@@ -3,7 +3,7 @@
  *
  * Life: NEW (accepted) -> HANDSHAKE (the hop is up) -> SEND or RECV (attached), or ENROL; from each
  * of them CLOSING, in which nothing more is read. conn_set_state is the only place where the state
- * changes. A handler never frees its connection: it calls conn_close, and the server's reaper frees.
+ * changes. A handler never frees its connection: it calls conn_close; the server's reaper frees.
  */
 #ifndef INKPOST_CLOUDD_CONN_H
 #define INKPOST_CLOUDD_CONN_H

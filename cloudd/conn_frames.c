@@ -106,7 +106,7 @@ static void take_frame(struct conn *c, uint8_t *frame, size_t total)
     dispatch(c, type, &body);
 }
 
-/* The size of the frame at the head of the buffer, or 0 when there is none that can be taken yet. */
+/* The size of the frame at the head of the buffer, or 0 when it is not all there yet. */
 static size_t next_frame(struct conn *c, struct evbuffer *in)
 {
     uint8_t head[FRAME_HEADER];
@@ -163,8 +163,7 @@ void conn_send_body(struct conn *c, enum msg_type type, const uint8_t *body, siz
         return;
     size = hop_frame_size((enum hop_mode)c->keys->mode, len);
     if (conn_backlog(c) > OUT_MAX) {
-        log_warn("dropped: %s %s does not read what it is sent", conn_name(c),
-                 role_name(c->role));
+        log_warn("dropped: %s %s does not read what it is sent", conn_name(c), role_name(c->role));
         conn_drop(c);
         return;
     }

@@ -98,7 +98,7 @@ static void on_advanced(struct store_op *op)
 
     /* ALREADY: two copies of one message crossed; the first one's completion has answered. */
     if (op->result == STORE_OK) {
-        log_info("negotiation %s: %s to %s", op->u.neg.neg.state == NEG_ASKED ? "asked" : "answered",
+        log_info("negotiation %s: %s to %s", s->type == MSG_NEG_REQUEST ? "asked" : "answered",
                  s->rec.terms.initiator, s->rec.terms.responder);
         send_due(s, op->u.neg.neg.state);
     } else if (op->result != STORE_ALREADY && c != NULL) {

@@ -22,7 +22,7 @@
 
 struct open_job {
     struct server *srv;
-    struct neg_record rec; /* grows from step to step */
+    struct neg_record rec;     /* grows from step to step */
     struct store_bytes sealed; /* lent to the store while it writes */
 };
 
@@ -199,6 +199,7 @@ static int seal_new_pair(struct store_bytes *out, const struct noise_keypair *cl
     uint8_t secret[KEY_BYTES], record[PAIR_RECORD_BYTES];
     char name[VAULT_NAME_MAX + 1];
     struct vault_plain pa = {NULL, 0, {NULL, 0}}, pb = {NULL, 0, {NULL, 0}};
+    struct pair_party first, second;
     struct device_record a, b;
     struct pair_keys k;
     int err;
@@ -209,10 +210,9 @@ static int seal_new_pair(struct store_bytes *out, const struct noise_keypair *cl
     if (err != 0)
         goto out;
     randombytes_buf(secret, sizeof(secret));
-    err = pairing_make(&k,
-                       &(struct pair_party){got->u.pair.a, got->u.pair.enrolment_a, a.dev, a.canvas},
-                       &(struct pair_party){got->u.pair.b, got->u.pair.enrolment_b, b.dev, b.canvas},
-                       secret);
+    first = (struct pair_party){got->u.pair.a, got->u.pair.enrolment_a, a.dev, a.canvas};
+    second = (struct pair_party){got->u.pair.b, got->u.pair.enrolment_b, b.dev, b.canvas};
+    err = pairing_make(&k, &first, &second, secret);
     if (err == 0) {
         pairing_encode(record, &k);
         pair_name(name, got);

@@ -56,10 +56,10 @@ static struct stream *find_stream(struct uplink *up, const char *to)
 {
     struct stream *s;
 
-    LIST_FOREACH (s, &up->streams, link)
-        if (strcmp(s->to, to) == 0)
-            return s;
-    return NULL;
+    s = LIST_FIRST(&up->streams);
+    while (s != NULL && strcmp(s->to, to) != 0)
+        s = LIST_NEXT(s, link);
+    return s;
 }
 
 static struct stream *stream_of(struct conn *c, const char *to)

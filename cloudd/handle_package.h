@@ -12,9 +12,9 @@
 /*
  * The stream of packages from one connection to one receiver, there while something of it is in the
  * store or it is stopped. After a package was refused for want of room, those behind it must not
- * overtake it: the ones still to come are refused by `stopped`, the ones already handed to the store
- * by `gate`, which the writer's thread reads and writes (store.h). RESUME puts a new stream in the
- * place of this one, which lives on until its last operation is completed.
+ * overtake it: the ones still to come are refused by `stopped`, the ones already handed to the
+ * store by `gate`, which the writer's thread reads and writes (store.h). RESUME puts a new stream
+ * in the place of this one, which lives on until its last operation is completed.
  */
 struct stream {
     LIST_ENTRY(stream) link;

@@ -52,11 +52,11 @@ static int check_dir(const struct cloud_home *h, char *why, size_t why_len)
     if (!S_ISDIR(st.st_mode))
         return say(why, why_len, ERR_SYS, "%s is not a folder", h->dir);
     if (st.st_uid != geteuid())
-        return say(why, why_len, ERR_PERMS,
-                   "%s belongs to another user; run cloudd as its owner", h->dir);
+        return say(why, why_len, ERR_PERMS, "%s belongs to another user; run cloudd as its owner",
+                   h->dir);
     if ((st.st_mode & 077) != 0)
-        return say(why, why_len, ERR_PERMS,
-                   "%s may be read by others; close it with: chmod 700 %s", h->dir, h->dir);
+        return say(why, why_len, ERR_PERMS, "%s may be read by others; close it with: chmod 700 %s",
+                   h->dir, h->dir);
     return 0;
 }
 
@@ -76,8 +76,8 @@ static int derive_secrets(struct cloud_home *h, char *why, size_t why_len)
 
     if (crypto_scalarmult_base(s->key.public_key, s->key.secret_key) != 0)
         return say(why, why_len, ERR_MALFORMED, "%s/cloud.key is damaged", h->dir);
-    kdf_derive(s->scan_key, sizeof(s->scan_key), s->key.secret_key, "inkpost scan digest key",
-               NULL, 0);
+    kdf_derive(s->scan_key, sizeof(s->scan_key), s->key.secret_key, "inkpost scan digest key", NULL,
+               0);
     return 0;
 }
 
@@ -89,11 +89,15 @@ static int read_key(struct cloud_home *h, char *why, size_t why_len)
     if (err == 0)
         err = secret_read_file(path, h->secrets->key.secret_key, NOISE_KEY_BYTES);
     if (err == ERR_PERMS)
-        return say(why, why_len, err, "%s may be read by others, or is not ours; close it with: "
-                                      "chmod 600 %s", path, path);
+        return say(why, why_len, err,
+                   "%s may be read by others, or is not ours; close it with: "
+                   "chmod 600 %s",
+                   path, path);
     if (err == ERR_MALFORMED)
-        return say(why, why_len, err, "%s is damaged: it should have 32 bytes; restore it from a "
-                                      "backup", path);
+        return say(why, why_len, err,
+                   "%s is damaged: it should have 32 bytes; restore it from a "
+                   "backup",
+                   path);
     if (err != 0)
         return say(why, why_len, err, "%s: %s", path,
                    err == ERR_SYS ? strerror(errno) : err_str(err));
@@ -134,7 +138,8 @@ static int read_version(const struct cloud_home *h, char *why, size_t why_len)
     if (n <= 0 || strcmp(text, HOME_VERSION) != 0)
         return say(why, why_len, ERR_VERSION,
                    "%s was made by another version of cloudd; use the release that made it or a "
-                   "newer one", h->dir);
+                   "newer one",
+                   h->dir);
     return 0;
 }
 
@@ -204,8 +209,8 @@ int cloud_home_lock(struct cloud_home *h, char *why, size_t why_len)
     if (flock(h->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
     if (errno == EWOULDBLOCK)
-        return say(why, why_len, ERR_LOCKED,
-                   "another cloudd run is using %s; stop that one first", h->dir);
+        return say(why, why_len, ERR_LOCKED, "another cloudd run is using %s; stop that one first",
+                   h->dir);
     return say(why, why_len, ERR_SYS, "%s: %s", path, strerror(errno));
 }
 

@@ -97,7 +97,8 @@ static int say_bind(const struct server *srv, char *why, size_t why_len)
     if (errno == EADDRINUSE)
         return say(why, why_len, ERR_SYS,
                    "port %u of %s is in use by another program; choose another with --listen "
-                   "HOST:PORT, or port 0", o->port, o->host);
+                   "HOST:PORT, or port 0",
+                   o->port, o->host);
     if (errno == EADDRNOTAVAIL)
         return say(why, why_len, ERR_SYS,
                    "%s is no address of this host; give one of its own to --listen, or 0.0.0.0",
@@ -117,10 +118,10 @@ int listen_start(struct server *srv, char *why, size_t why_len)
     e = getaddrinfo(srv->opt->host, port, &hints, &found);
     if (e != 0)
         return say(why, why_len, ERR_SYS, "--listen %s: %s", srv->opt->host, gai_strerror(e));
-    srv->listener = evconnlistener_new_bind(
-        srv->base, on_accept, srv,
-        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, BACKLOG, found->ai_addr,
-        (int)found->ai_addrlen);
+    srv->listener =
+        evconnlistener_new_bind(srv->base, on_accept, srv,
+                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+                                BACKLOG, found->ai_addr, (int)found->ai_addrlen);
     freeaddrinfo(found);
     if (srv->listener == NULL)
         return say_bind(srv, why, why_len);

@@ -24,7 +24,7 @@ struct delivery {
 struct mailbox {
     TAILQ_HEAD(, delivery) sent;
     size_t n, bytes;
-    uint64_t cursor; /* rows up to here are sent */
+    uint64_t cursor;          /* rows up to here are sent */
     uint8_t fetching, behind; /* the store may hold rows after the cursor */
 };
 
@@ -208,10 +208,10 @@ static struct delivery *find_delivery(const struct mailbox *box, const uint8_t *
 {
     struct delivery *d;
 
-    TAILQ_FOREACH (d, &box->sent, link)
-        if (memcmp(d->digest, digest, DIGEST_BYTES) == 0)
-            return d;
-    return NULL;
+    d = TAILQ_FIRST(&box->sent);
+    while (d != NULL && memcmp(d->digest, digest, DIGEST_BYTES) != 0)
+        d = TAILQ_NEXT(d, link);
+    return d;
 }
 
 static int names_match(const struct delivery *d, const struct msg_receipt *r)

@@ -21,8 +21,7 @@ static struct view view_of(const struct conn *c, const struct neg_record *rec)
     const struct neg_terms *t = &rec->terms;
 
     if (c->role == ROLE_SEND)
-        return (struct view){t->initiator, t->responder, rec->i_key, rec->r_key,
-                             rec->r_enrolment};
+        return (struct view){t->initiator, t->responder, rec->i_key, rec->r_key, rec->r_enrolment};
     return (struct view){t->responder, t->initiator, rec->r_key, rec->i_key, rec->i_enrolment};
 }
 

@@ -7,7 +7,7 @@
 #include "common/err.h"
 #include "proto/rbuf.h"
 
-#define DAY (24 * 60 * 60)
+#define DAY          (24 * 60 * 60)
 #define BIT(command) (1u << (command))
 
 struct command_row {
@@ -20,7 +20,8 @@ struct command_row {
 static const struct command_row commands[] = {
     {"init", CMD_INIT, NULL, "make a cloud's home with a fresh key; prints: cloud-key KEY"},
     {"run", CMD_RUN, NULL, "serve devices until SIGTERM; prints: listening HOST:PORT"},
-    {"invite", CMD_INVITE, "ID", "issue a one-time token for a device to enrol; prints: token TOKEN"},
+    {"invite", CMD_INVITE, "ID",
+     "issue a one-time token for a device to enrol; prints: token TOKEN"},
     {"devices", CMD_DEVICES, NULL, "list enrolled devices with their key fingerprints"},
     {"sessions", CMD_SESSIONS, NULL, "list the streams of packages, by sender and receiver"},
     {"mailbox", CMD_MAILBOX, NULL, "list what waits for each receiver"},
@@ -39,8 +40,8 @@ struct option_row {
     const char *help;
 };
 
-#define ALL  (BIT(CMD_INIT) | BIT(CMD_RUN) | BIT(CMD_INVITE) | BIT(CMD_REVOKE) | LISTS)
-#define LISTS (BIT(CMD_DEVICES) | BIT(CMD_SESSIONS) | BIT(CMD_MAILBOX))
+#define ALL       (BIT(CMD_INIT) | BIT(CMD_RUN) | BIT(CMD_INVITE) | BIT(CMD_REVOKE) | LISTS)
+#define LISTS     (BIT(CMD_DEVICES) | BIT(CMD_SESSIONS) | BIT(CMD_MAILBOX))
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row rows[] = {
@@ -145,24 +146,36 @@ static int apply(struct options *o, const struct option_row *row, const char *va
     return ERR_ARG;
 }
 
-/* One option at argv[*i]: "--name value" or "--name=value". */
-static int take_option(struct options *o, int *i, int argc, char **argv, char *why, size_t why_len)
+/* Where the parser stands. */
+struct parser {
+    struct options *o;
+    const struct command_row *command;
+    char **argv;
+    int argc, at;
+    char *why;
+    size_t why_len;
+};
+
+/* One option at argv[at]: "--name value" or "--name=value". */
+static int take_option(struct parser *p)
 {
-    const char *arg = argv[*i], *equals = strchr(arg, '='), *value = NULL;
+    const char *arg = p->argv[p->at], *equals = strchr(arg, '='), *value = NULL;
     size_t len = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
-    const struct option_row *row = find_option(arg, len, o->command);
+    const struct option_row *row = find_option(arg, len, p->o->command);
 
     if (row == NULL)
-        return say(why, why_len, ERR_ARG, "%.*s is not an option of this command", (int)len, arg);
+        return say(p->why, p->why_len, ERR_ARG, "%.*s is not an option of cloudd %s", (int)len, arg,
+                   p->command->name);
     if (row->operand == NULL && equals != NULL)
-        return say(why, why_len, ERR_ARG, "%s takes no value", row->name);
+        return say(p->why, p->why_len, ERR_ARG, "%s takes no value", row->name);
     if (row->operand != NULL) {
-        if (equals == NULL && *i + 1 >= argc)
-            return say(why, why_len, ERR_ARG, "%s wants a value: %s", row->name, row->operand);
-        value = equals != NULL ? equals + 1 : argv[++*i];
+        if (equals == NULL && p->at + 1 >= p->argc)
+            return say(p->why, p->why_len, ERR_ARG, "%s wants a value: %s", row->name,
+                       row->operand);
+        value = equals != NULL ? equals + 1 : p->argv[++p->at];
     }
-    if (apply(o, row, value) != 0)
-        return say(why, why_len, ERR_ARG, "%s %s: %s is wanted: %s", row->name, value,
+    if (apply(p->o, row, value) != 0)
+        return say(p->why, p->why_len, ERR_ARG, "%s %s: not a %s; %s", row->name, value,
                    row->operand, row->help);
     return 0;
 }
@@ -187,24 +200,24 @@ static int is_help(const char *arg)
     return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
 }
 
-static int take_all(struct options *o, const struct command_row *row, int argc, char **argv,
-                    struct blob *why)
+static int take_all(struct parser *p)
 {
-    char *text = (char *)(uintptr_t)why->p;
+    const char *arg;
     int err = 0;
 
-    for (int i = 2; i < argc && err == 0; i++) {
-        if (is_help(argv[i])) {
-            o->command = CMD_HELP;
-            o->id = row->name;
+    for (; p->at < p->argc && err == 0; p->at++) {
+        arg = p->argv[p->at];
+        if (is_help(arg)) {
+            p->o->command = CMD_HELP;
+            p->o->id = p->command->name;
             return 0;
         }
-        if (argv[i][0] == '-')
-            err = take_option(o, &i, argc, argv, text, why->len);
-        else if (row->operand == NULL || o->id != NULL)
-            err = say(text, why->len, ERR_ARG, "%s: one word too many", argv[i]);
+        if (arg[0] == '-')
+            err = take_option(p);
+        else if (p->command->operand == NULL || p->o->id != NULL)
+            err = say(p->why, p->why_len, ERR_ARG, "%s: one word too many", arg);
         else
-            o->id = argv[i];
+            p->o->id = arg;
     }
     return err;
 }
@@ -212,7 +225,7 @@ static int take_all(struct options *o, const struct command_row *row, int argc, 
 int options_parse(struct options *o, int argc, char **argv, char *why, size_t why_len)
 {
     const struct command_row *row;
-    struct blob room = {(uint8_t *)why, why_len};
+    struct parser p;
     int err;
 
     set_defaults(o);
@@ -226,7 +239,8 @@ int options_parse(struct options *o, int argc, char **argv, char *why, size_t wh
     if (row == NULL)
         return say(why, why_len, ERR_ARG, "\"%s\" is no command of cloudd", argv[1]);
     o->command = row->command;
-    err = take_all(o, row, argc, argv, &room);
+    p = (struct parser){o, row, argv, argc, 2, why, why_len};
+    err = take_all(&p);
     return err != 0 ? err : check_whole(o, row, why, why_len);
 }
 

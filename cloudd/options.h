@@ -35,12 +35,12 @@ struct options {
     char host[HOST_MAX + 1];
     uint16_t port;
     int hop_any, allow_research, json;
-    uint64_t max_store;        /* bytes, 0: as large as the disk allows */
+    uint64_t max_store; /* bytes, 0: as large as the disk allows */
     uint64_t max_connections;
     uint64_t mailbox_packages; /* quota of one device's mailbox */
     uint64_t mailbox_bytes;
-    uint64_t max_message;      /* bytes of one message */
-    uint64_t ttl;              /* seconds a token is valid */
+    uint64_t max_message; /* bytes of one message */
+    uint64_t ttl;         /* seconds a token is valid */
     enum log_level log;
 };
 

@@ -38,7 +38,7 @@ static void reap(struct server *srv)
     }
 }
 
-/* On the way down: first the store finishes, then the connections are closed, then the loop ends. */
+/* On the way down: the store finishes, then the connections are closed, then the loop ends. */
 static void drain_on(struct server *srv)
 {
     int late = server_clock() > srv->drain_deadline;
@@ -163,8 +163,8 @@ static void raise_limits(const struct options *opt)
         if (setrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY &&
             r.rlim_cur < opt->max_connections + SPARE_FILES)
             log_warn("the system allows %llu open files, fewer than --max-connections %llu; raise "
-                     "it with: ulimit -n", (unsigned long long)r.rlim_cur,
-                     (unsigned long long)opt->max_connections);
+                     "it with: ulimit -n",
+                     (unsigned long long)r.rlim_cur, (unsigned long long)opt->max_connections);
     }
     if (getrlimit(RLIMIT_MEMLOCK, &r) == 0) {
         r.rlim_cur = r.rlim_max;

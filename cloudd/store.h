@@ -212,10 +212,10 @@ struct store_op {
             uint64_t max_packages, max_bytes; /* quota of the mailbox */
             int receipt_known;
             struct store_receipt receipt;
-            /* NULL, or a number shared by the operations of one stream, which only the store touches
-             * while one of them is queued; `order` is this one's place in it. The first to get FULL
-             * or UNSURE leaves its order there, and those of a higher order get FULL with
-             * STREAM_STOPPED, so that none of them overtakes it. */
+            /* NULL, or a number shared by the operations of one stream, which only the store
+             * touches while one of them is queued; `order` is this one's place in it. The first to
+             * get FULL or UNSURE leaves its order there, and those of a higher order get FULL with
+             * STREAM_STOPPED, so that none of them overtakes it. STORE_GATE_OPEN at first. */
             uint64_t *gate, order;
         } enqueue;
         struct {

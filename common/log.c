@@ -1,4 +1,4 @@
-/* log.c - levelled lines on stderr, each written by one call so that processes do not mix theirs. */
+/* log.c - levelled lines on stderr, each written by one call, so that processes do not mix. */
 #include "common/log.h"
 
 #include <stdarg.h>

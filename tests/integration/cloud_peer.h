@@ -134,7 +134,8 @@ static inline void send_plain(int fd, const struct msg *m)
     write_all(fd, frame, FRAME_HEADER + body.len);
 }
 
-static inline void hello(struct device *d, struct noise_handshake *hs, uint8_t role, enum hop_mode mode)
+static inline void hello(struct device *d, struct noise_handshake *hs, uint8_t role,
+                         enum hop_mode mode)
 {
     struct msg m = {.type = MSG_HOP_HELLO};
     uint8_t noise[256];
@@ -351,7 +352,8 @@ static inline void take_salt(struct device *d, struct neg_terms *t, uint8_t peer
 }
 
 /* Step 2: the request for these terms, with the Noise message `noise`. */
-static inline void send_request(struct device *d, const struct neg_terms *t, const struct blob *noise)
+static inline void send_request(struct device *d, const struct neg_terms *t,
+                                const struct blob *noise)
 {
     struct msg m = {.type = MSG_NEG_REQUEST};
     uint8_t sealed[NEG_SEALED_MAX];
@@ -366,7 +368,7 @@ static inline void send_request(struct device *d, const struct neg_terms *t, con
 
 /* Steps 3 and 4 at the responder. */
 static inline void answer(struct device *d, const struct neg_terms *t, const uint8_t *peer,
-                   struct session_keys *keys)
+                          struct session_keys *keys)
 {
     struct msg m, out = {.type = MSG_NEG_ANSWER};
     uint8_t noise[256], sealed[NEG_SEALED_MAX], none[1];
