@@ -90,9 +90,9 @@ $(O)/common/stb.o: WARN := -w
 
 $(O)/cloudd/cloudd: $(O)/cloudd/main.o $(O)/libcloudd.a $(O)/libcore.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(CLOUD_LIBS) $(CORE_LIBS)
-$(O)/sds/sds: $(O)/sds/main.o $(O)/libagent.a $(O)/libcore.a
+$(O)/sds/sds: $(call objs,$(call src,sds)) $(O)/libagent.a $(O)/libcore.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(CORE_LIBS)
-$(O)/sdr/sdr: $(O)/sdr/main.o $(O)/libagent.a $(O)/libcore.a
+$(O)/sdr/sdr: $(call objs,$(call src,sdr)) $(O)/libagent.a $(O)/libcore.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(CORE_LIBS)
 $(O)/proto/table_dump: $(O)/proto/table_dump.o $(O)/libcore.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/secret.h"
 #include "common/text.h"
+#include "common/version.h"
 
 #define PAGE_BYTES 4096
 
@@ -114,7 +115,7 @@ static int run(const struct options *o)
     case CMD_HELP:
         return run_help(o);
     case CMD_VERSION:
-        printf("cloudd %s\n", INKPOST_RELEASE);
+        printf("cloudd (inkpost) %s\n", INKPOST_VERSION);
         return EXIT_DONE;
     }
     return EXIT_USAGE;

@@ -18,7 +18,8 @@
 #define BACKOFF_MIN_MS  100
 #define BACKOFF_MAX_MS  5000
 #define HANDSHAKE_S     10
-#define READ_AT_ONCE    (4u << 20) /* bytes taken from the socket ahead of the handlers */
+#define READ_AT_ONCE    (4u << 20)   /* bytes taken from the socket ahead of the handlers */
+#define WRITE_LOW       (256u << 10) /* below so many unsent bytes the handlers may add more */
 
 /* What must not be swapped out or dumped. */
 struct link_secrets {
@@ -63,6 +64,13 @@ static void hang_up(struct link *l)
     sodium_memzero(l->secrets, sizeof(*l->secrets));
 }
 
+static void finish_stop(struct link *l)
+{
+    hang_up(l);
+    if (l->config.handlers->stopped != NULL)
+        l->config.handlers->stopped(l->config.arg);
+}
+
 /* Reasons after which the same words will be refused again. */
 static int is_final(unsigned reason)
 {
@@ -82,9 +90,11 @@ static void lost(struct link *l, const char *why)
     else
         say(text, sizeof(text), 0, "%s:%u: %s", l->config.home->host,
             (unsigned)l->config.home->port, why);
-    hang_up(l);
-    if (l->stopping)
+    if (l->stopping) {
+        finish_stop(l);
         return;
+    }
+    hang_up(l);
     if (!final) {
         l->backoff_ms = ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : ms * 2;
         arm(l, ms / 2 + randombytes_uniform(ms / 2 + 1));
@@ -285,7 +295,9 @@ static void on_write(struct bufferevent *bev, void *arg)
     struct link *l = arg;
 
     if (l->stopping && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
-        hang_up(l);
+        finish_stop(l);
+    else if (l->up && !l->stopping && l->config.handlers->idle != NULL)
+        l->config.handlers->idle(l->config.arg);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -330,6 +342,7 @@ static void connect_now(struct link *l)
     }
     set_state(l, CONN_NEW);
     bufferevent_setcb(l->bev, on_read, on_write, on_event, l);
+    bufferevent_setwatermark(l->bev, EV_WRITE, WRITE_LOW, 0);
     bufferevent_set_max_single_read(l->bev, READ_AT_ONCE);
     bufferevent_set_max_single_write(l->bev, READ_AT_ONCE);
     bufferevent_enable(l->bev, EV_READ | EV_WRITE);
@@ -381,9 +394,11 @@ void link_enrolling(struct link *l)
 
 void link_stop(struct link *l)
 {
+    if (l->stopping)
+        return;
     l->stopping = 1;
     if (l->bev == NULL || link_backlog(l) == 0)
-        hang_up(l);
+        finish_stop(l);
 }
 
 void link_free(struct link *l)

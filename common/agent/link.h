@@ -21,12 +21,14 @@ struct link_handlers {
     void (*up)(void *arg);
     /* A message that is legal in this state. m borrows from body; both die on return. */
     void (*message)(void *arg, const struct msg *m, const uint8_t *body, size_t len);
-    /* All messages that had arrived are delivered: the place for one commit over many. May be
-     * NULL. */
+    /* All messages that had arrived are delivered, or output has drained: the place for one commit
+     * over many, and for sending more. May be NULL. */
     void (*idle)(void *arg);
     /* The connection is gone or never came. reason is the cloud's word (REASON_NONE when it said
      * nothing); final when trying again cannot help. why is a sentence for people. */
     void (*down)(void *arg, int final, unsigned reason, const char *why);
+    /* link_stop is done: all that was queued has been handed to the system. May be NULL. */
+    void (*stopped)(void *arg);
 };
 
 struct link_config {
@@ -52,7 +54,8 @@ size_t link_backlog(const struct link *l);
 int link_is_up(const struct link *l);
 /* For role enrol: the token was accepted. */
 void link_enrolling(struct link *l);
-/* Close after what is queued has been sent, and do not connect again. */
+/* Close after what is queued has been sent, and do not connect again; then stopped() is called,
+ * perhaps before this returns. A second call changes nothing. */
 void link_stop(struct link *l);
 void link_free(struct link *l);
 

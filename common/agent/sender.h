@@ -25,14 +25,15 @@ struct sender_handlers {
     /* A message moved on. RECEIPTED, REJECTED and EXPIRED end it: it is out of the outbox. */
     void (*status)(void *arg, const struct out_item *item, enum out_status status,
                    unsigned reason);
-    /* The stream to a peer cannot go on now (final 0: we try again) or until the user acts. */
-    void (*trouble)(void *arg, const char *peer, int final, const char *why);
+    /* The stream to a peer cannot go on now (final 0: we try again) or until the user acts. reason:
+     * the cloud's, or REASON_NONE. */
+    void (*trouble)(void *arg, const char *peer, int final, unsigned reason, const char *why);
     /* A step of a negotiation is done; key is the peer's. */
     void (*phase)(void *arg, const char *peer, enum out_phase phase, const uint8_t key[KEY_BYTES]);
     /* The connection is gone; final when it will not come back. */
     void (*down)(void *arg, int final, const char *why);
-    /* There is room again: more messages may be added. May be NULL. */
-    void (*room)(void *arg);
+    /* sender_stop is done. */
+    void (*stopped)(void *arg);
 };
 
 struct sender_config {

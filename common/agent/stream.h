@@ -41,11 +41,21 @@ struct stream {
     unsigned wait_ms;
 };
 
+#define ACKS_MAX 256 /* receipts that share one commit */
+
 struct sender {
     struct sender_config config;
     struct link *link;
     struct stream *streams;
+    int in_transaction;
+    struct msg_receipt_ack acks[ACKS_MAX]; /* sent once the transaction is on the disk */
+    size_t acks_n;
 };
+
+/* What the cloud says in one breath is saved in one transaction: begin it if none is open (0 or
+ * ERR_*), and save it, with the acknowledgements that waited for that. */
+int sender_begin(struct sender *sender);
+void sender_commit(struct sender *sender);
 
 void stream_set_state(struct stream *s, enum stream_state state);
 /* The stream of a peer, made when there is none; NULL without memory. */

@@ -1,0 +1,36 @@
+/*
+ * device.h - what every command of a device does first and last: open the home and its state, apply
+ * --cloud and --peer-key, make an event base that ends on SIGTERM and SIGINT.
+ */
+#ifndef INKPOST_AGENT_DEVICE_H
+#define INKPOST_AGENT_DEVICE_H
+
+#include <event2/event.h>
+
+#include "common/agent/options.h"
+#include "common/agent/state.h"
+#include "common/offer.h"
+
+struct device {
+    struct home home;
+    struct sql *db;
+    struct event_base *base;
+    struct event *signals[2];
+    struct offer offer;
+    void (*stop)(void *arg); /* what a signal calls */
+    void *arg;
+};
+
+/*
+ * Open; role 0 for commands without a connection (then there is no event base). Prints what is wrong
+ * and returns an exit code, or 0. device_close() is due either way.
+ */
+int device_open(struct device *d, const struct device_options *o, enum conn_role role);
+/* Call stop(arg) at SIGTERM or SIGINT. */
+void device_on_stop(struct device *d, void (*stop)(void *arg), void *arg);
+void device_close(struct device *d);
+
+/* An event base that also takes plain files (stdin may be one), with the two signals bound. */
+struct event_base *device_base(void);
+
+#endif

@@ -1,0 +1,360 @@
+/*
+ * initiate.c - the initiator's side of a negotiation: OPEN, PEER and SALT, step 2, and step 6. What
+ * step 6 needs is on the disk before step 2 leaves, so the answer may come days later.
+ */
+#include "common/agent/stream.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+#include "common/agent/peers.h"
+#include "common/err.h"
+#include "common/session.h"
+
+#define NEGOTIATION_AGE_MAX_US (7LL * 24 * 60 * 60 * 1000000)
+
+static void phase(struct stream *s, enum out_phase p, const uint8_t key[KEY_BYTES])
+{
+    s->sender->config.handlers->phase(s->sender->config.arg, s->peer, p, key);
+}
+
+static void open_session(struct stream *s)
+{
+    const struct offer *o = &s->sender->config.offer;
+    struct msg m = {.type = MSG_OPEN};
+
+    randombytes_buf(&s->request, sizeof(s->request));
+    s->has_peer = 0;
+    m.u.open.request = s->request;
+    memcpy(m.u.open.peer, s->peer, sizeof(m.u.open.peer));
+    m.u.open.profiles = o->profiles;
+    m.u.open.suites = o->suites;
+    m.u.open.codecs = o->codecs;
+    link_send(s->sender->link, &m);
+    stream_set_state(s, STREAM_OPENING);
+}
+
+/* Take up a negotiation that waits for its answer, or open one. */
+void initiate(struct stream *s)
+{
+    struct sql *db = s->sender->config.db;
+    struct out_negotiation n;
+
+    if (out_negotiation_get(db, s->peer, &n) == 0 &&
+        state_now_us() - n.created < NEGOTIATION_AGE_MAX_US) {
+        link_send_body(s->sender->link, MSG_NEG_REQUEST, n.body, n.body_len);
+        stream_set_state(s, STREAM_ASKED);
+    } else {
+        (void)out_negotiation_delete(db, s->peer);
+        open_session(s);
+    }
+    sodium_memzero(&n, sizeof(n));
+}
+
+static void block_for_key(struct stream *s, const uint8_t key[KEY_BYTES])
+{
+    char hex[2 * KEY_BYTES + 1], old[FINGERPRINT_CHARS], new[FINGERPRINT_CHARS], why[WHY_MAX];
+    struct peer p;
+
+    text_hex(hex, key, KEY_BYTES);
+    key_fingerprint(new, key);
+    old[0] = '\0';
+    if (peer_get(s->sender->config.db, s->peer, &p) == 0)
+        key_fingerprint(old, p.key);
+    say(why, sizeof(why), 0,
+        "the cloud now gives another key for %s (%s) than the one on record (%s). Compare the new "
+        "fingerprint with the owner of %s; if it is right: sds peers --home %s --accept-key %s=%s",
+        s->peer, new, old, s->peer, s->sender->config.home->dir, s->peer, hex);
+    stream_block(s, why);
+}
+
+/* The directory's word on the peer, and our pair key, sealed to us. */
+static int take_pair(struct stream *s, const struct msg_peer *m)
+{
+    const struct home *home = s->sender->config.home;
+    uint8_t plain[256];
+    struct msg body;
+    int err = body_open(&body, MSG_PAIR_BODY, &m->sealed, &home->secrets->key, plain,
+                        sizeof(plain));
+
+    if (err == 0 && (strcmp(body.u.pair_body.to, home->id) != 0 ||
+                     strcmp(body.u.pair_body.peer, s->peer) != 0))
+        err = ERR_AUTH;
+    if (err == 0) {
+        memcpy(s->shk, body.u.pair_body.shk, KEY_BYTES);
+        memcpy(s->key, m->key, KEY_BYTES);
+        s->has_peer = 1;
+    }
+    sodium_memzero(plain, sizeof(plain));
+    sodium_memzero(&body, sizeof(body));
+    return err;
+}
+
+void initiate_on_peer(struct sender *sender, const struct msg_peer *m)
+{
+    struct stream *s = stream_find(sender, m->peer);
+    int err, is_new;
+
+    if (s == NULL || s->state == STREAM_BLOCKED)
+        return;
+    err = peer_meet(sender->config.db, m->peer, m->key, m->enrolment, &is_new);
+    if (err == ERR_CONFLICT) {
+        block_for_key(s, m->key);
+        return;
+    }
+    if (err == 0)
+        err = take_pair(s, m);
+    if (err == 0 && is_new)
+        phase(s, PHASE_OPENED, m->key);
+    if (err != 0)
+        stream_wait(s, REASON_SEAL);
+}
+
+/* The terms as SALT gives them, each checked against what we know. */
+static int take_terms(struct stream *s, const struct msg_salt *m, struct neg_terms *t)
+{
+    const struct sender_config *c = &s->sender->config;
+    uint8_t plain[256];
+    struct msg body;
+    int err;
+
+    memset(t, 0, sizeof(*t));
+    memcpy(t->negotiation, m->negotiation, NEG_ID_BYTES);
+    memcpy(t->cloud, c->home->cloud_key, KEY_BYTES);
+    memcpy(t->initiator, c->home->id, sizeof(t->initiator));
+    memcpy(t->responder, s->peer, sizeof(t->responder));
+    t->i_offer = (struct offer){m->i_profiles, m->i_suites, m->i_codecs};
+    t->r_offer = (struct offer){m->r_profiles, m->r_suites, m->r_codecs};
+    memcpy(t->shk, s->shk, KEY_BYTES);
+    if (strcmp(m->initiator, t->initiator) != 0 || strcmp(m->responder, t->responder) != 0 ||
+        !offer_equal(&t->i_offer, &c->offer) ||
+        offer_choose(&t->choice, &t->i_offer, &t->r_offer) != 0 || t->choice.profile != m->profile ||
+        t->choice.suite != m->suite || t->choice.codec != m->codec)
+        return ERR_AUTH;
+    err = body_open(&body, MSG_SALT_BODY, &m->sealed, &c->home->secrets->key, plain,
+                    sizeof(plain));
+    if (err == 0 &&
+        sodium_memcmp(body.u.salt_body.negotiation, t->negotiation, NEG_ID_BYTES) != 0)
+        err = ERR_AUTH;
+    if (err == 0) {
+        memcpy(t->salt, body.u.salt_body.salt, KEY_BYTES);
+        memcpy(t->sk, body.u.salt_body.sk, KEY_BYTES);
+    }
+    sodium_memzero(plain, sizeof(plain));
+    sodium_memzero(&body, sizeof(body));
+    return err;
+}
+
+/* Step 2 as bytes, and the handshake that waits for step 5, both into n. */
+static int make_request(struct stream *s, const struct neg_terms *t, struct out_negotiation *n)
+{
+    const struct home *home = s->sender->config.home;
+    uint8_t sealed[NEG_SEALED_MAX], noise[256];
+    struct msg m = {.type = MSG_NEG_REQUEST};
+    struct noise_handshake hs;
+    size_t sealed_len, noise_len;
+    struct wbuf w;
+    int err;
+
+    err = neg_noise_start(&hs, t, 1, &home->secrets->key, s->key);
+    if (err == 0)
+        err = noise_write(&hs, NULL, 0, noise, sizeof(noise), &noise_len);
+    if (err == 0)
+        err = noise_save(&hs, n->handshake);
+    if (err == 0)
+        err = neg_body_seal(t, home->cloud_key, sealed, &sealed_len);
+    noise_wipe(&hs);
+    if (err != 0)
+        return err;
+    memcpy(m.u.neg_request.negotiation, t->negotiation, NEG_ID_BYTES);
+    m.u.neg_request.sealed = (struct blob){sealed, sealed_len};
+    m.u.neg_request.noise = (struct blob){noise, noise_len};
+    wbuf_init(&w, n->body, sizeof(n->body));
+    msg_encode(&m, &w);
+    n->body_len = w.len;
+    return wbuf_err(&w);
+}
+
+static int save_request(struct stream *s, const struct neg_terms *t, struct out_negotiation *n)
+{
+    memcpy(n->peer, s->peer, sizeof(n->peer));
+    n->request = s->request;
+    memcpy(n->negotiation, t->negotiation, NEG_ID_BYTES);
+    memcpy(n->salt, t->salt, KEY_BYTES);
+    memcpy(n->sk, t->sk, KEY_BYTES);
+    memcpy(n->shk, t->shk, KEY_BYTES);
+    n->profile = t->choice.profile;
+    n->codecs = t->r_offer.codecs;
+    n->created = state_now_us();
+    sender_commit(s->sender);
+    return out_negotiation_put(s->sender->config.db, n);
+}
+
+void initiate_on_salt(struct sender *sender, const struct msg_salt *m)
+{
+    struct stream *s = stream_find(sender, m->responder);
+    struct out_negotiation n = {0};
+    struct neg_terms t;
+    int err;
+
+    if (s == NULL || s->state != STREAM_OPENING || !s->has_peer || m->request != s->request)
+        return;
+    err = take_terms(s, m, &t);
+    if (err == 0)
+        err = make_request(s, &t, &n);
+    if (err == 0)
+        err = save_request(s, &t, &n);
+    if (err == 0) {
+        link_send_body(sender->link, MSG_NEG_REQUEST, n.body, n.body_len);
+        stream_set_state(s, STREAM_ASKED);
+        phase(s, PHASE_ASKED, s->key);
+    } else {
+        stream_wait(s, err == ERR_AUTH ? REASON_CHECK_FAILED : REASON_NONE);
+    }
+    sodium_memzero(&t, sizeof(t));
+    sodium_memzero(&n, sizeof(n));
+    sodium_memzero(s->shk, sizeof(s->shk));
+}
+
+void initiate_on_pending(struct sender *sender, const struct msg_neg_pending *m)
+{
+    struct out_negotiation n;
+    struct stream *s;
+
+    if (out_negotiation_by_id(sender->config.db, m->negotiation, &n) == 0 &&
+        (s = stream_find(sender, n.peer)) != NULL)
+        phase(s, PHASE_PENDING, s->key);
+    sodium_memzero(&n, sizeof(n));
+}
+
+static void send_confirm(struct sender *sender, const struct out_session *session)
+{
+    struct msg m = {.type = MSG_NEG_CONFIRM};
+
+    memcpy(m.u.neg_confirm.negotiation, session->negotiation, NEG_ID_BYTES);
+    memcpy(m.u.neg_confirm.session, session->keys.session, SESSION_ID_BYTES);
+    neg_confirm_mac(m.u.neg_confirm.mac, &session->keys);
+    link_send(sender->link, &m);
+}
+
+/* Step 6: check the cloud's word and the responder's, and take the session's keys. */
+static int finish(struct sender *sender, const struct out_negotiation *n,
+                  const struct msg_neg_result *m, struct out_session *out)
+{
+    const struct home *home = sender->config.home;
+    struct noise_handshake hs;
+    struct neg_terms t = {0};
+    size_t len;
+    int err;
+
+    memcpy(t.negotiation, n->negotiation, NEG_ID_BYTES);
+    memcpy(t.cloud, home->cloud_key, KEY_BYTES);
+    memcpy(t.initiator, home->id, sizeof(t.initiator));
+    memcpy(t.responder, n->peer, sizeof(t.responder));
+    memcpy(t.salt, n->salt, KEY_BYTES);
+    memcpy(t.sk, n->sk, KEY_BYTES);
+    memcpy(t.shk, n->shk, KEY_BYTES);
+    err = neg_body_check(&t, &m->sealed, &home->secrets->key);
+    if (err == 0)
+        err = noise_load(&hs, n->handshake, sizeof(n->handshake), &home->secrets->key);
+    if (err == 0) {
+        err = noise_read(&hs, m->noise.p, m->noise.len, NULL, 0, &len);
+        if (err == 0)
+            err = neg_session_keys(&hs, &out->keys);
+        noise_wipe(&hs);
+    }
+    memcpy(out->peer, n->peer, sizeof(out->peer));
+    memcpy(out->negotiation, n->negotiation, NEG_ID_BYTES);
+    out->profile = n->profile;
+    out->codecs = n->codecs;
+    out->created = state_now_us();
+    sodium_memzero(&t, sizeof(t));
+    return err;
+}
+
+static int save_session(struct sender *sender, const struct out_session *session)
+{
+    struct sql *db = sender->config.db;
+    int err;
+
+    sender_commit(sender);
+    err = sql_begin(db, SQL_WRITE);
+    if (err != 0)
+        return err;
+    err = out_session_put(db, session);
+    if (err == 0)
+        err = out_negotiation_delete(db, session->peer);
+    if (err == 0)
+        err = out_session_sweep(db);
+    if (err == 0)
+        err = sql_commit(db);
+    if (err != 0)
+        sql_rollback(db);
+    return err;
+}
+
+/* Our confirmation was lost on the way: the session stands, say it again. */
+static void confirm_again(struct sender *sender, const uint8_t negotiation[NEG_ID_BYTES])
+{
+    struct out_session session;
+
+    if (out_session_by_negotiation(sender->config.db, negotiation, &session) == 0)
+        send_confirm(sender, &session);
+    sodium_memzero(&session, sizeof(session));
+}
+
+void initiate_on_result(struct sender *sender, const struct msg_neg_result *m)
+{
+    struct out_session session = {0};
+    struct out_negotiation n;
+    struct stream *s;
+    int err = out_negotiation_by_id(sender->config.db, m->negotiation, &n);
+
+    if (err != 0) {
+        confirm_again(sender, m->negotiation);
+        return;
+    }
+    s = stream_get(sender, n.peer);
+    err = s == NULL ? ERR_NOMEM : finish(sender, &n, m, &session);
+    if (err == 0)
+        err = save_session(sender, &session);
+    if (err == 0) {
+        send_confirm(sender, &session);
+        phase(s, PHASE_AGREED, session.keys.session);
+        if (s->state == STREAM_ASKED || s->state == STREAM_IDLE || s->state == STREAM_READY) {
+            stream_set_state(s, STREAM_READY);
+            stream_pump(s);
+        }
+    } else if (s != NULL) {
+        (void)out_negotiation_delete(sender->config.db, n.peer);
+        stream_wait(s, REASON_CHECK_FAILED);
+    }
+    sodium_memzero(&session, sizeof(session));
+    sodium_memzero(&n, sizeof(n));
+}
+
+/* Reasons that another try may cure. */
+static int is_passing(unsigned reason)
+{
+    return reason == REASON_STALE || reason == REASON_SUPERSEDED || reason == REASON_STORAGE ||
+           reason == REASON_BUSY || reason == REASON_CHECK_FAILED || reason == REASON_DISK_FULL;
+}
+
+void initiate_on_reject(struct sender *sender, const struct msg_neg_reject *m)
+{
+    struct stream *s = stream_find(sender, m->peer);
+
+    if (s == NULL || (s->state != STREAM_OPENING && s->state != STREAM_ASKED))
+        return;
+    if (s->state == STREAM_OPENING && m->request != s->request)
+        return;
+    sender_commit(sender);
+    (void)out_negotiation_delete(sender->config.db, m->peer);
+    if (is_passing(m->reason)) {
+        stream_wait(s, m->reason);
+        return;
+    }
+    stream_set_state(s, STREAM_IDLE);
+    stream_reject_queued(s, m->reason);
+}

@@ -1,0 +1,253 @@
+/* options.c - the command line of sds and sdr. */
+#include "common/agent/options.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/text.h"
+#include "common/version.h"
+
+static const char *program_name = "sds", *command_name = "";
+
+const char *options_program(void)
+{
+    return program_name;
+}
+
+int fail(enum exit_code code, const char *fmt, ...)
+{
+    va_list ap;
+
+    fprintf(stderr, "%s%s%s: ", program_name, command_name[0] != '\0' ? " " : "", command_name);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return code;
+}
+
+enum option_code {
+    OPT_HOME = 256, OPT_ID, OPT_CLOUD, OPT_CLOUD_KEY, OPT_TOKEN, OPT_SIGNATURE, OPT_TO, OPT_COVER,
+    OPT_COVERS, OPT_PROFILE, OPT_STEGO, OPT_FILE, OPT_INBOX, OPT_ACCEPT, OPT_ACCEPT_KEY,
+    OPT_PEER_KEY, OPT_TIMEOUT, OPT_COUNT, OPT_HOP, OPT_JSON, OPT_NO_WAIT, OPT_RESEARCH, OPT_HELP
+};
+
+static const struct option all_options[] = {
+    {"home", required_argument, NULL, OPT_HOME},
+    {"id", required_argument, NULL, OPT_ID},
+    {"cloud", required_argument, NULL, OPT_CLOUD},
+    {"cloud-key", required_argument, NULL, OPT_CLOUD_KEY},
+    {"token", required_argument, NULL, OPT_TOKEN},
+    {"signature", required_argument, NULL, OPT_SIGNATURE},
+    {"to", required_argument, NULL, OPT_TO},
+    {"cover", required_argument, NULL, OPT_COVER},
+    {"covers", required_argument, NULL, OPT_COVERS},
+    {"profile", required_argument, NULL, OPT_PROFILE},
+    {"stego", required_argument, NULL, OPT_STEGO},
+    {"file", required_argument, NULL, OPT_FILE},
+    {"inbox", required_argument, NULL, OPT_INBOX},
+    {"accept", required_argument, NULL, OPT_ACCEPT},
+    {"accept-key", required_argument, NULL, OPT_ACCEPT_KEY},
+    {"peer-key", required_argument, NULL, OPT_PEER_KEY},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"count", required_argument, NULL, OPT_COUNT},
+    {"hop", required_argument, NULL, OPT_HOP},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"no-wait", no_argument, NULL, OPT_NO_WAIT},
+    {"allow-research", no_argument, NULL, OPT_RESEARCH},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+/* Is this word one of the space-separated words? */
+static int has_word(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *at = words; (at = strstr(at, word)) != NULL; at += n)
+        if ((at == words || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
+            return 1;
+    return 0;
+}
+
+/* A token can be seen in the list of processes; make that short. */
+static const char *take_secret(char *arg)
+{
+    static char kept[256];
+
+    text_copy(kept, sizeof(kept), arg);
+    memset(arg, '*', strlen(arg));
+    return kept;
+}
+
+static int set_hop(struct device_options *o, const char *arg)
+{
+    if (strcmp(arg, "sealed") == 0)
+        o->hop = HOP_SEALED;
+    else if (strcmp(arg, "clear") == 0)
+        o->hop = HOP_CLEAR;
+    else
+        return fail(EXIT_USAGE, "--hop takes sealed or clear, not %s", arg);
+    return 0;
+}
+
+static int add_peer_key(struct device_options *o, const char *arg)
+{
+    if (o->peer_keys_n == PEER_KEYS_MAX)
+        return fail(EXIT_USAGE, "at most %d --peer-key", PEER_KEYS_MAX);
+    o->peer_keys[o->peer_keys_n++] = arg;
+    return 0;
+}
+
+static int set_option(struct device_options *o, enum option_code code, char *arg)
+{
+    switch (code) {
+    case OPT_HOME:
+        o->home = arg;
+        return 0;
+    case OPT_ID:
+        o->id = arg;
+        return 0;
+    case OPT_CLOUD:
+        o->cloud = arg;
+        return 0;
+    case OPT_CLOUD_KEY:
+        o->cloud_key = arg;
+        return 0;
+    case OPT_TOKEN:
+        o->token = take_secret(arg);
+        return 0;
+    case OPT_SIGNATURE:
+        o->signature = arg;
+        return 0;
+    case OPT_TO:
+        o->to = arg;
+        return 0;
+    case OPT_COVER:
+        o->cover = arg;
+        return 0;
+    case OPT_COVERS:
+        o->covers = arg;
+        return 0;
+    case OPT_PROFILE:
+        o->profile = arg;
+        return 0;
+    case OPT_STEGO:
+        o->stego = arg;
+        return 0;
+    case OPT_FILE:
+        o->file = arg;
+        return 0;
+    case OPT_INBOX:
+        o->inbox = arg;
+        return 0;
+    case OPT_ACCEPT:
+        o->accept = arg;
+        return 0;
+    case OPT_ACCEPT_KEY:
+        o->accept_key = arg;
+        return 0;
+    case OPT_PEER_KEY:
+        return add_peer_key(o, arg);
+    case OPT_TIMEOUT:
+        if (text_number(arg, 1, 86400 * 365, &o->timeout) != 0)
+            return fail(EXIT_USAGE, "--timeout takes whole seconds from 1, not %s", arg);
+        return 0;
+    case OPT_COUNT:
+        if (text_number(arg, 1, UINT32_MAX, &o->count) != 0)
+            return fail(EXIT_USAGE, "--count takes a whole number from 1, not %s", arg);
+        return 0;
+    case OPT_HOP:
+        return set_hop(o, arg);
+    case OPT_JSON:
+        o->json = 1;
+        return 0;
+    case OPT_NO_WAIT:
+        o->no_wait = 1;
+        return 0;
+    case OPT_RESEARCH:
+        o->allow_research = 1;
+        return 0;
+    case OPT_HELP:
+        break;
+    }
+    return 0;
+}
+
+static void print_usage(FILE *f, const struct command *c)
+{
+    fprintf(f, "usage: %s %s %s\n", program_name, c->name, c->usage);
+}
+
+static int print_help(const struct command *commands, size_t n)
+{
+    printf("usage: %s COMMAND [OPTIONS]\n\n", program_name);
+    for (size_t i = 0; i < n; i++)
+        printf("  %s %s %s\n", program_name, commands[i].name, commands[i].usage);
+    if (strcmp(program_name, "sds") == 0)
+        printf("  sds lab fx1|macless|embed|extract|compare ...\n");
+    printf("\n%s COMMAND --help tells more; the manual is %s(1).\n", program_name, program_name);
+    return EXIT_DONE;
+}
+
+/* Parse the options of one command. 0, an exit code, or -1 when help was printed. */
+static int parse(const struct command *c, struct device_options *o, int argc, char **argv)
+{
+    int code, at, err;
+
+    optind = 1;
+    opterr = 0;
+    while ((code = getopt_long(argc, argv, "", all_options, &at)) != -1) {
+        if (code == OPT_HELP) {
+            print_usage(stdout, c);
+            printf("\n%s\n", c->about);
+            return -1;
+        }
+        if (code == '?' || !has_word(c->options, all_options[at].name)) {
+            fail(EXIT_USAGE, "%s: %s", argv[optind - 1],
+                 code == '?' && optopt >= OPT_HOME ? "its value is missing" : "no such option here");
+            print_usage(stderr, c);
+            return EXIT_USAGE;
+        }
+        err = set_option(o, (enum option_code)code, optarg);
+        if (err != 0)
+            return err;
+    }
+    o->rest = argv + optind;
+    o->rest_n = argc - optind;
+    if (o->home == NULL) {
+        fail(EXIT_USAGE, "--home DIR is missing: the folder that holds this device's keys");
+        print_usage(stderr, c);
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+int options_main(const char *program, const struct command *commands, size_t n, int argc,
+                 char **argv)
+{
+    struct device_options o = {.timeout = 30, .hop = HOP_SEALED};
+    int err;
+
+    program_name = program;
+    if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "-h") == 0) {
+        print_help(commands, n);
+        return argc < 2 ? EXIT_USAGE : EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("%s (inkpost) %s\n", program, INKPOST_VERSION);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(commands[i].name, argv[1]) != 0)
+            continue;
+        command_name = commands[i].name;
+        err = parse(&commands[i], &o, argc - 1, argv + 1);
+        return err == -1 ? EXIT_DONE : err != 0 ? err : commands[i].run(&o);
+    }
+    return fail(EXIT_USAGE, "no command %s; %s help lists them", argv[1], program);
+}

@@ -1,0 +1,349 @@
+/* stream.c - one stream a receiver: resume, pack, send, wait, stop. */
+#include "common/agent/stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "common/err.h"
+#include "common/package.h"
+#include "common/session.h"
+
+#define BACKLOG_MAX (1u << 20) /* bytes waiting on the link; more are packed when it drains */
+#define PACK_AT_ONCE 32        /* messages that share one commit */
+#define WAIT_MIN_MS 200
+#define WAIT_MAX_MS 5000
+
+void stream_set_state(struct stream *s, enum stream_state state)
+{
+    s->state = state;
+}
+
+struct stream *stream_find(struct sender *sender, const char *peer)
+{
+    struct stream *s = sender->streams;
+
+    while (s != NULL && strcmp(s->peer, peer) != 0)
+        s = s->next_stream;
+    return s;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct stream *s = arg;
+
+    (void)fd;
+    (void)what;
+    if (s->state == STREAM_WAITING && link_is_up(s->sender->link))
+        stream_begin(s);
+}
+
+struct stream *stream_get(struct sender *sender, const char *peer)
+{
+    struct stream *s = stream_find(sender, peer);
+
+    if (s != NULL)
+        return s;
+    s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return NULL;
+    s->sender = sender;
+    s->wait_ms = WAIT_MIN_MS;
+    text_copy(s->peer, sizeof(s->peer), peer);
+    s->timer = evtimer_new(sender->config.base, on_timer, s);
+    if (s->timer == NULL) {
+        free(s);
+        return NULL;
+    }
+    s->next_stream = sender->streams;
+    sender->streams = s;
+    return s;
+}
+
+void stream_free(struct stream *s)
+{
+    event_free(s->timer);
+    sodium_memzero(s, sizeof(*s));
+    free(s);
+}
+
+void stream_wait(struct stream *s, unsigned reason)
+{
+    const struct sender_config *c = &s->sender->config;
+    struct timeval tv = {.tv_sec = s->wait_ms / 1000, .tv_usec = (s->wait_ms % 1000) * 1000};
+
+    stream_set_state(s, STREAM_WAITING);
+    evtimer_add(s->timer, &tv);
+    s->wait_ms = s->wait_ms * 2 > WAIT_MAX_MS ? WAIT_MAX_MS : s->wait_ms * 2;
+    c->handlers->trouble(c->arg, s->peer, 0, reason, reason_text(reason));
+}
+
+void stream_block(struct stream *s, const char *why)
+{
+    const struct sender_config *c = &s->sender->config;
+
+    stream_set_state(s, STREAM_BLOCKED);
+    c->handlers->trouble(c->arg, s->peer, 1, REASON_NONE, why);
+}
+
+void stream_reject_queued(struct stream *s, unsigned reason)
+{
+    struct out_item item;
+
+    while (outbox_next_queued(s->sender->config.db, s->peer, &item) == 0) {
+        verdict_end(s->sender, &item, STATUS_REJECTED, reason);
+        out_item_free(&item);
+    }
+}
+
+static void ask_resume(struct stream *s, const uint8_t session[SESSION_ID_BYTES])
+{
+    struct msg m = {.type = MSG_RESUME};
+
+    if (s->resume_n == STREAM_SESSIONS_MAX)
+        return;
+    memcpy(s->resume[s->resume_n++].session, session, SESSION_ID_BYTES);
+    memcpy(m.u.resume.to, s->peer, sizeof(m.u.resume.to));
+    memcpy(m.u.resume.session, session, SESSION_ID_BYTES);
+    link_send(s->sender->link, &m);
+}
+
+/* Every question is asked: resend what the cloud lacks, then go on. */
+static void go_on(struct stream *s)
+{
+    struct out_session current;
+    int err = out_session_current(s->sender->config.db, s->peer, &current);
+
+    sodium_memzero(&current.keys, sizeof(current.keys));
+    s->resent = 0;
+    s->resending = 1;
+    stream_set_state(s, err == 0 ? STREAM_READY : STREAM_IDLE);
+    stream_pump(s);
+}
+
+void stream_begin(struct stream *s)
+{
+    struct sql *db = s->sender->config.db;
+    uint8_t session[SESSION_ID_BYTES], *after = NULL;
+    struct out_session current;
+    int has_current;
+
+    if (s->state == STREAM_BLOCKED)
+        return;
+    stream_set_state(s, STREAM_RESUMING);
+    s->resume_n = s->resumed = 0;
+    has_current = out_session_current(db, s->peer, &current) == 0;
+    if (has_current)
+        ask_resume(s, current.keys.session);
+    while (outbox_next_session(db, s->peer, after, session) == 0) {
+        after = session;
+        if (!has_current || memcmp(session, current.keys.session, SESSION_ID_BYTES) != 0)
+            ask_resume(s, session);
+    }
+    sodium_memzero(&current.keys, sizeof(current.keys));
+    if (s->resume_n == 0)
+        go_on(s);
+}
+
+static struct stream_resume *find_resume(struct stream *s, const uint8_t *session)
+{
+    for (size_t i = 0; i < s->resume_n; i++)
+        if (memcmp(s->resume[i].session, session, SESSION_ID_BYTES) == 0)
+            return &s->resume[i];
+    return NULL;
+}
+
+/* The cloud has accepted indices that we have not used: our state was rolled back. */
+static void check_rollback(struct stream *s, const struct msg_resumed *m)
+{
+    const struct sender_config *c = &s->sender->config;
+    struct out_session current;
+
+    if (out_session_current(c->db, s->peer, &current) == 0 &&
+        memcmp(current.keys.session, m->session, SESSION_ID_BYTES) == 0 &&
+        m->next > current.next) {
+        c->handlers->trouble(c->arg, s->peer, 0, REASON_NONE,
+                             "our state is older than what the cloud has seen (a restored "
+                             "backup?); a new session is negotiated");
+        (void)out_session_retire(c->db, s->peer);
+    }
+    sodium_memzero(&current.keys, sizeof(current.keys));
+}
+
+void stream_on_resumed(struct sender *sender, const struct msg_resumed *m)
+{
+    struct stream *s = stream_find(sender, m->to);
+    struct stream_resume *r;
+
+    if (s == NULL || s->state != STREAM_RESUMING || (r = find_resume(s, m->session)) == NULL)
+        return;
+    r->next = m->next;
+    check_rollback(s, m);
+    if (++s->resumed == s->resume_n)
+        go_on(s);
+}
+
+static int has_room(const struct stream *s)
+{
+    return link_is_up(s->sender->link) && link_backlog(s->sender->link) < BACKLOG_MAX;
+}
+
+/* Packages that the cloud has not accepted, as it says, or as we know. */
+static void resend(struct stream *s)
+{
+    struct stream_resume *r;
+    struct out_item item;
+
+    while (s->resending && has_room(s)) {
+        if (outbox_next_packed(s->sender->config.db, s->peer, s->resent, &item) != 0) {
+            s->resending = 0;
+            return;
+        }
+        s->resent = item.id;
+        r = find_resume(s, item.session);
+        if (item.state == OUT_PACKED || r == NULL || item.index >= r->next)
+            link_send_body(s->sender->link, MSG_PACKAGE, item.body.p, item.body.len);
+        out_item_free(&item);
+    }
+}
+
+static int session_is_worn(struct sql *db, const struct out_session *session)
+{
+    uint64_t oldest;
+
+    if (session->next >= SESSION_INDEX_MAX ||
+        state_now_us() - session->created > (int64_t)SESSION_AGE_MAX * 1000000)
+        return 1;
+    return outbox_oldest(db, session, &oldest) != 0 ||
+           session->next - oldest >= SESSION_AHEAD_MAX - 1;
+}
+
+static uint8_t pick_codec(const struct out_session *session, uint8_t wanted)
+{
+    return list_has(&session->codecs, wanted) || session->codecs.n == 0 ? wanted
+                                                                        : session->codecs.v[0];
+}
+
+/* Turn the item into the session's next package; both are updated. */
+static int pack(struct stream *s, struct out_session *session, struct out_item *item)
+{
+    struct msg m = {.type = MSG_PACKAGE};
+    struct msg_package *p = &m.u.package;
+    uint8_t seed[KEY_BYTES];
+    struct pgm_view cover;
+    struct package made;
+    int64_t start;
+    int err = pgm_parse(item->cover.p, item->cover.len, &cover);
+
+    if (err != 0)
+        return err;
+    p->profile = session->profile;
+    p->codec = pick_codec(session, item->codec);
+    memcpy(p->session, session->keys.session, sizeof(p->session));
+    p->index = session->next;
+    p->seq = item->seq;
+    memcpy(p->from, s->sender->config.home->id, sizeof(p->from));
+    memcpy(p->to, s->peer, sizeof(p->to));
+    p->message = (struct blob){item->message.p, item->message.len};
+    session_step(session->keys.chain, seed);
+    session->next++;
+    start = state_now_us();
+    err = package_make(&made, &m, &cover, seed);
+    sodium_memzero(seed, sizeof(seed));
+    if (err != 0)
+        return err;
+    item->embed_us = state_now_us() - start;
+    item->codec = p->codec;
+    item->body = (struct out_bytes){made.body, made.len};
+    memcpy(item->digest, made.digest, DIGEST_BYTES);
+    memcpy(item->session, p->session, SESSION_ID_BYTES);
+    item->index = p->index;
+    item->psnr_mdb = made.psnr_mdb;
+    item->changed_pixels = made.changed_pixels;
+    return 0;
+}
+
+/* Pack up to PACK_AT_ONCE messages in one transaction; returns how many, or ERR_*. */
+static int pack_batch(struct stream *s, struct out_session *session, struct out_item *items)
+{
+    struct sql *db = s->sender->config.db;
+    int n = 0, err;
+
+    sender_commit(s->sender);
+    err = sql_begin(db, SQL_WRITE);
+    if (err != 0)
+        return err;
+    while (n < PACK_AT_ONCE && !session_is_worn(db, session) &&
+           outbox_next_queued(db, s->peer, &items[n]) == 0) {
+        err = pack(s, session, &items[n]);
+        if (err == 0)
+            err = outbox_packed(db, &items[n]);
+        n++;
+        if (err != 0)
+            break;
+    }
+    if (err == 0)
+        err = out_session_save(db, session);
+    if (err == 0)
+        err = sql_commit(db);
+    if (err != 0) {
+        sql_rollback(db);
+        for (int i = 0; i < n; i++)
+            out_item_free(&items[i]);
+    }
+    return err != 0 ? err : n;
+}
+
+/* Save first, send after: a package never leaves before its key state is on the disk. */
+static int send_batch(struct stream *s, struct out_session *session)
+{
+    struct out_item items[PACK_AT_ONCE];
+    int n = pack_batch(s, session, items);
+
+    for (int i = 0; i < n; i++) {
+        link_send_body(s->sender->link, MSG_PACKAGE, items[i].body.p, items[i].body.len);
+        s->resent = items[i].id;
+        out_item_free(&items[i]);
+    }
+    return n;
+}
+
+static void renew_or_rest(struct stream *s)
+{
+    uint64_t queued, packed;
+
+    if (outbox_count(s->sender->config.db, s->peer, &queued, &packed) == 0 && queued > 0)
+        initiate(s);
+}
+
+void stream_pump(struct stream *s)
+{
+    struct sql *db = s->sender->config.db;
+    struct out_session session;
+    char why[256];
+    int n = 1;
+
+    if (s->state != STREAM_READY && s->state != STREAM_IDLE)
+        return;
+    if (!link_is_up(s->sender->link))
+        return;
+    resend(s);
+    if (s->resending)
+        return;
+    if (out_session_current(db, s->peer, &session) != 0) {
+        renew_or_rest(s);
+        return;
+    }
+    while (n > 0 && has_room(s))
+        n = send_batch(s, &session);
+    if (n == 0 && session_is_worn(db, &session)) {
+        (void)out_session_retire(db, s->peer);
+        renew_or_rest(s);
+    }
+    sodium_memzero(&session, sizeof(session));
+    if (n < 0) {
+        say(why, sizeof(why), 0, "cannot save to state.db: %s; free some disk space", err_str(n));
+        stream_block(s, why);
+    }
+}

@@ -1,0 +1,173 @@
+/* verdict.c - what becomes of packages: accepted, refused, receipted. */
+#include "common/agent/stream.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+#include "common/err.h"
+#include "common/session.h"
+
+static void tell(struct sender *sender, const struct out_item *item, enum out_status status,
+                 unsigned reason)
+{
+    sender->config.handlers->status(sender->config.arg, item, status, reason);
+}
+
+void verdict_end(struct sender *sender, const struct out_item *item, enum out_status status,
+                 unsigned reason)
+{
+    if (sender_begin(sender) == 0 && outbox_delete(sender->config.db, item->id) == 0)
+        tell(sender, item, status, reason);
+}
+
+void verdict_on_accepted(struct sender *sender, const struct msg_accepted *m)
+{
+    struct out_item item;
+    struct stream *s;
+
+    if (outbox_find(sender->config.db, m->session, m->index, &item) != 0)
+        return;
+    if (item.state != OUT_ACCEPTED) {
+        item.accepted_at = state_now_us();
+        if (sender_begin(sender) == 0 &&
+            outbox_set_accepted(sender->config.db, item.id, item.accepted_at) == 0)
+            tell(sender, &item, STATUS_ACCEPTED, REASON_NONE);
+    }
+    s = stream_find(sender, item.peer);
+    if (s != NULL)
+        s->wait_ms = 200;
+    out_item_free(&item);
+}
+
+/* Reasons that time or the operator cures; the package is kept and offered again. */
+static int is_temporary(unsigned reason)
+{
+    return reason == REASON_MAILBOX_FULL || reason == REASON_DISK_FULL ||
+           reason == REASON_STORAGE || reason == REASON_STREAM_STOPPED;
+}
+
+void verdict_on_refused(struct sender *sender, const struct msg_refused *m)
+{
+    struct stream *s = stream_find(sender, m->to);
+    struct out_item item;
+
+    if (is_temporary(m->reason)) {
+        /* The first refusal of a stream begins the wait; those behind it only follow from it. */
+        if (s != NULL && s->state != STREAM_WAITING && s->state != STREAM_BLOCKED &&
+            m->reason != REASON_STREAM_STOPPED)
+            stream_wait(s, m->reason);
+        return;
+    }
+    if (outbox_find(sender->config.db, m->session, m->index, &item) != 0)
+        return;
+    if (m->reason == REASON_CONFLICT)
+        (void)out_session_retire(sender->config.db, item.peer);
+    verdict_end(sender, &item, STATUS_REJECTED, m->reason);
+    out_item_free(&item);
+}
+
+static void acknowledge(struct sender *sender, const struct msg_receipt *r)
+{
+    struct msg_receipt_ack *ack;
+
+    if (sender->acks_n == ACKS_MAX)
+        sender_commit(sender);
+    ack = &sender->acks[sender->acks_n++];
+    memcpy(ack->peer, r->peer, sizeof(ack->peer));
+    memcpy(ack->session, r->session, SESSION_ID_BYTES);
+    ack->index = r->index;
+}
+
+/* Is it the receiver's own word? */
+static int is_authentic(struct sender *sender, const struct msg_receipt *r)
+{
+    struct out_session session;
+    uint8_t mac[MAC_BYTES];
+    int ok = 0;
+
+    if (out_session_get(sender->config.db, r->session, &session) == 0) {
+        receipt_mac(mac, session.keys.receipt, r);
+        ok = sodium_memcmp(mac, r->mac, MAC_BYTES) == 0;
+    }
+    sodium_memzero(&session, sizeof(session));
+    return ok;
+}
+
+/*
+ * The receiver refused a copy that is not the one we sent: it was altered on the way. Our bytes are
+ * unchanged, so they go out again, a few times.
+ */
+static void send_again(struct sender *sender, struct out_item *item)
+{
+    struct stream *s = stream_get(sender, item->peer);
+
+    if (item->resends >= RESENDS_MAX || s == NULL) {
+        verdict_end(sender, item, STATUS_REJECTED, REASON_BAD_TAG);
+        return;
+    }
+    sender->config.handlers->trouble(sender->config.arg, item->peer, 0, REASON_NONE,
+                                     "the receiver refused an altered copy of a package; ours is "
+                                     "sent again");
+    if (sender_begin(sender) == 0 && outbox_count_resend(sender->config.db, item->id) == 0) {
+        s->resent = item->id - 1 < s->resent ? item->id - 1 : s->resent;
+        s->resending = 1;
+        stream_pump(s);
+    }
+}
+
+static void judge(struct sender *sender, struct out_item *item, const struct msg_receipt *r)
+{
+    int ours = sodium_memcmp(item->digest, r->digest, DIGEST_BYTES) == 0;
+
+    switch ((enum receipt_status)r->status) {
+    case RECEIPT_VERIFIED:
+        if (ours && is_authentic(sender, r))
+            verdict_end(sender, item, STATUS_RECEIPTED, REASON_NONE);
+        return;
+    case RECEIPT_REJECTED:
+        if (!is_authentic(sender, r))
+            return;
+        if (ours)
+            verdict_end(sender, item, STATUS_REJECTED, REASON_BAD_TAG);
+        else
+            send_again(sender, item);
+        return;
+    case RECEIPT_UNVERIFIABLE:
+        if (!ours) {
+            send_again(sender, item);
+            return;
+        }
+        /* The receiver has lost the session: the next message makes a new one. */
+        (void)out_session_retire(sender->config.db, item->peer);
+        verdict_end(sender, item, STATUS_REJECTED, REASON_NO_SESSION);
+        return;
+    case RECEIPT_EXPIRED:
+        verdict_end(sender, item, STATUS_EXPIRED, REASON_NONE);
+        return;
+    }
+}
+
+void verdict_on_receipt(struct sender *sender, const struct msg_receipt *m)
+{
+    struct out_item item;
+
+    if (outbox_find(sender->config.db, m->session, m->index, &item) == 0) {
+        if (strcmp(item.peer, m->peer) == 0)
+            judge(sender, &item, m);
+        out_item_free(&item);
+    }
+    acknowledge(sender, m);
+}
+
+void verdict_on_peer_gone(struct sender *sender, const struct msg_peer_gone *m)
+{
+    struct stream *s = stream_find(sender, m->peer);
+
+    (void)out_session_retire(sender->config.db, m->peer);
+    (void)out_negotiation_delete(sender->config.db, m->peer);
+    if (s != NULL) {
+        stream_reject_queued(s, REASON_PEER_REVOKED);
+        stream_set_state(s, STREAM_IDLE);
+    }
+}
