@@ -12,7 +12,6 @@
 #include "common/text.h"
 #include "proto/limits.h"
 
-
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REJECTED = 3 };
 
 enum command {

@@ -126,6 +126,26 @@ play preauth
 play postauth alice
 play lies alice bob
 play full bob alice
+
+# Copies that somebody altered on the cloud's disk.
+play put alice bob
+stop
+python3 - "$home/cloud.db" <<'END'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+rows = db.execute("SELECT number, body FROM packages ORDER BY number").fetchall()
+assert len(rows) == 3
+index = 1 + 1 + 32 + 1  # behind profile, codec, session, direction
+bodies = [bytearray(body) for _, body in rows]
+bodies[0][index + 7] = 99
+del bodies[1][-5:]
+bodies[2][-1] ^= 1
+for (number, _), body in zip(rows, bodies):
+    db.execute("UPDATE packages SET body = ? WHERE number = ?", (bytes(body), number))
+db.commit()
+END
+start
+play altered alice bob
 stop
 "$cloudd" init --home "$work/small" >/dev/null
 start --max-connections 5

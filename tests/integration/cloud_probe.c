@@ -171,18 +171,25 @@ static void receive(struct device *d, uint64_t index, uint8_t status)
     send_msg(d, &r);
 }
 
+static void acknowledge(struct device *d, const struct msg *receipt)
+{
+    struct msg ack = {.type = MSG_RECEIPT_ACK};
+
+    memcpy(ack.u.receipt_ack.peer, receipt->u.receipt.peer, sizeof(ack.u.receipt_ack.peer));
+    memcpy(ack.u.receipt_ack.session, receipt->u.receipt.session, SESSION_ID_BYTES);
+    ack.u.receipt_ack.index = receipt->u.receipt.index;
+    send_msg(d, &ack);
+}
+
 static void expect_receipt(struct device *d, const char *peer, uint64_t index, uint8_t status)
 {
-    struct msg m, ack = {.type = MSG_RECEIPT_ACK};
+    struct msg m;
 
     expect(d, &m, MSG_RECEIPT);
     CHECK(strcmp(m.u.receipt.peer, peer) == 0);
     CHECK(m.u.receipt.index == index && m.u.receipt.status == status);
     CHECK(m.u.receipt.mac[0] == (status == RECEIPT_EXPIRED ? 0 : 0x3a));
-    memcpy(ack.u.receipt_ack.peer, m.u.receipt.peer, sizeof(ack.u.receipt_ack.peer));
-    memcpy(ack.u.receipt_ack.session, m.u.receipt.session, SESSION_ID_BYTES);
-    ack.u.receipt_ack.index = index;
-    send_msg(d, &ack);
+    acknowledge(d, &m);
 }
 
 static uint64_t resume(struct device *d, const char *to)
@@ -503,6 +510,44 @@ static void scenario_crowd(char **arg)
         close(fds[i]);
 }
 
+/* put A B: three packages for a receiver that is away */
+static void scenario_put(char **arg)
+{
+    struct device a;
+
+    device_init(&a, arg[0]);
+    attach(&a, ROLE_SEND, HOP_SEALED);
+    for (uint64_t i = 20; i < 23; i++)
+        send_package(&a, arg[1], i);
+    for (uint64_t i = 20; i < 23; i++)
+        expect_accepted(&a, i);
+}
+
+/* altered A B: of the three, the first has another index now, the second is cut, the third has
+ * another pixel. The sender hears of each under the name that it gave it. */
+static void scenario_altered(char **arg)
+{
+    struct device a, b;
+    struct msg m;
+
+    device_init(&a, arg[0]);
+    device_init(&b, arg[1]);
+    attach(&b, ROLE_RECV, HOP_SEALED);
+    receive(&b, 99, RECEIPT_UNVERIFIABLE);
+    receive(&b, 22, RECEIPT_REJECTED);
+    barrier(&b);
+    attach(&a, ROLE_SEND, HOP_SEALED);
+    for (int i = 0; i < 3; i++) {
+        expect(&a, &m, MSG_RECEIPT);
+        CHECK(m.u.receipt.index >= 20 && m.u.receipt.index <= 22);
+        CHECK(m.u.receipt.status ==
+              (m.u.receipt.index == 22 ? RECEIPT_REJECTED : RECEIPT_UNVERIFIABLE));
+        CHECK(sodium_is_zero(m.u.receipt.mac, MAC_BYTES) == (m.u.receipt.index != 22));
+        acknowledge(&a, &m);
+    }
+    CHECK(resume(&a, b.id) == 23);
+}
+
 /* revoked A B: attached devices, while the caller revokes B */
 static void scenario_revoked(char **arg)
 {
@@ -557,6 +602,8 @@ static const struct {
     {"postauth", 1, scenario_postauth},
     {"silent", 0, scenario_silent},
     {"crowd", 1, scenario_crowd},
+    {"put", 2, scenario_put},
+    {"altered", 2, scenario_altered},
     {"revoked", 2, scenario_revoked},
     {"term", 1, scenario_term},
 };

@@ -10,7 +10,7 @@
 #include "cloudd/options.h"
 #include "common/err.h"
 
-#define WORDS_MAX 12
+#define WORDS_MAX 20
 
 static char why[512];
 
