@@ -7,7 +7,7 @@
 #include "common/err.h"
 
 #define ITEM_COLUMNS                                                                               \
-    "id, peer, seq, state, codec, resends, psnr, changed, embed_us, queued_at, accepted_at"
+    "id, peer, seq, state, profile, codec, resends, psnr, changed, embed_us, queued_at, accepted_at"
 
 void out_item_free(struct out_item *item)
 {
@@ -45,11 +45,12 @@ int outbox_put(struct sql *db, struct out_item *item)
     item->state = OUT_QUEUED;
     item->queued_at = state_now_us();
     sql_ask(&q, db,
-            "INSERT INTO outbox (peer, seq, state, codec, message, cover, queued_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)");
+            "INSERT INTO outbox (peer, seq, state, profile, codec, message, cover, queued_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     sql_put_text(&q, item->peer);
     sql_put_u64(&q, item->seq);
     sql_put_i64(&q, item->state);
+    sql_put_i64(&q, item->profile);
     sql_put_i64(&q, item->codec);
     sql_put_bytes(&q, item->message.p, item->message.len);
     sql_put_bytes(&q, item->cover.p, item->cover.len);
@@ -65,6 +66,7 @@ static void read_item(struct sql_query *q, struct out_item *item)
     sql_get_text(q, item->peer, sizeof(item->peer));
     item->seq = sql_get_u64(q);
     item->state = (enum out_state)sql_get_i64(q);
+    item->profile = (uint8_t)sql_get_i64(q);
     item->codec = (uint8_t)sql_get_i64(q);
     item->resends = (unsigned)sql_get_i64(q);
     item->psnr_mdb = sql_get_i64(q);
@@ -115,8 +117,10 @@ int outbox_packed(struct sql *db, const struct out_item *item)
     struct sql_query q;
 
     sql_ask(&q, db,
-            "UPDATE outbox SET state = 2, message = NULL, cover = NULL, codec = ?, session = ?,"
-            " idx = ?, body = ?, digest = ?, psnr = ?, changed = ?, embed_us = ? WHERE id = ?");
+            "UPDATE outbox SET state = 2, message = NULL, cover = NULL, profile = ?, codec = ?,"
+            " session = ?, idx = ?, body = ?, digest = ?, psnr = ?, changed = ?, embed_us = ?"
+            " WHERE id = ?");
+    sql_put_i64(&q, item->profile);
     sql_put_i64(&q, item->codec);
     sql_put_bytes(&q, item->session, SESSION_ID_BYTES);
     sql_put_u64(&q, item->index);

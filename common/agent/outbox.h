@@ -23,7 +23,7 @@ struct out_item {
     char peer[ID_MAX + 1];
     uint64_t seq;
     enum out_state state;
-    uint8_t codec;
+    uint8_t profile, codec;          /* wanted while QUEUED, then as packed */
     struct out_bytes message, cover; /* QUEUED; cover is a PGM */
     struct out_bytes body;           /* PACKED and later: the PACKAGE body */
     uint8_t session[SESSION_ID_BYTES];
@@ -62,7 +62,7 @@ struct out_negotiation {
 
 void out_item_free(struct out_item *item);
 
-/* Queue a message: sets id, seq, queued_at. In the caller's transaction, as all writes here. */
+/* Queue a message (peer, profile, codec, message, cover): sets id, seq, queued_at. In the caller's transaction, as all writes here. */
 int outbox_put(struct sql *db, struct out_item *item);
 /* The oldest QUEUED message to peer, with its bytes. ERR_NOTFOUND. */
 int outbox_next_queued(struct sql *db, const char *peer, struct out_item *item);

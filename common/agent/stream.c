@@ -254,6 +254,7 @@ static int pack(struct stream *s, struct out_session *session, struct out_item *
     if (err != 0)
         return err;
     item->embed_us = state_now_us() - start;
+    item->profile = p->profile;
     item->codec = p->codec;
     item->body = (struct out_bytes){made.body, made.len};
     memcpy(item->digest, made.digest, DIGEST_BYTES);

@@ -1,0 +1,109 @@
+/* report.c - what sds says about messages and negotiations. */
+#include "sds/sds.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/session.h"
+
+static void print_json(const struct out_item *item, enum out_status status, unsigned reason)
+{
+    const struct profile *p = profile_find(item->profile);
+    char hex[2 * SESSION_ID_BYTES + 1];
+    int64_t now = state_now_us();
+
+    printf("{\"to\":\"%s\"", item->peer);
+    if (item->state != OUT_QUEUED) {
+        text_hex(hex, item->session, SESSION_ID_BYTES);
+        printf(",\"session\":\"%s\",\"index\":%llu", hex, (unsigned long long)item->index);
+    }
+    printf(",\"seq\":%llu,\"status\":\"%s\",\"profile\":\"%s\"", (unsigned long long)item->seq,
+           out_status_name(status), p != NULL ? p->name : "unknown");
+    if (item->state != OUT_QUEUED) {
+        if (item->psnr_mdb != INT64_MAX)
+            printf(",\"psnr_db\":%.2f", (double)item->psnr_mdb / 1000);
+        printf(",\"changed_pixels\":%llu,\"embed_us\":%lld",
+               (unsigned long long)item->changed_pixels, (long long)item->embed_us);
+    }
+    if (item->accepted_at != 0)
+        printf(",\"accepted_us\":%lld", (long long)(item->accepted_at - item->queued_at));
+    if (status == STATUS_RECEIPTED)
+        printf(",\"receipted_us\":%lld", (long long)(now - item->queued_at));
+    if (status == STATUS_REJECTED)
+        printf(",\"reason\":\"%s\"", reason_text(reason));
+    printf("}\n");
+}
+
+static void print_text(const struct out_item *item, enum out_status status, unsigned reason)
+{
+    char hex[2 * SESSION_ID_BYTES + 1];
+
+    printf("%s: %s", item->peer, out_status_name(status));
+    if (item->state != OUT_QUEUED) {
+        text_hex(hex, item->session, SESSION_ID_BYTES);
+        printf(", message %llu of session %.16s, %llu pixels changed",
+               (unsigned long long)item->index, hex, (unsigned long long)item->changed_pixels);
+        if (item->psnr_mdb != INT64_MAX)
+            printf(" (%.2f dB)", (double)item->psnr_mdb / 1000);
+    }
+    if (status == STATUS_RECEIPTED)
+        printf(", verified after %.1f ms", (double)(state_now_us() - item->queued_at) / 1000);
+    if (status == STATUS_REJECTED)
+        printf(": %s", reason_text(reason));
+    printf("\n");
+}
+
+void report_item(const struct out_item *item, enum out_status status, unsigned reason, int json)
+{
+    if (json)
+        print_json(item, status, reason);
+    else
+        print_text(item, status, reason);
+    fflush(stdout);
+}
+
+void report_phase(const char *peer, enum out_phase phase, const uint8_t key[KEY_BYTES])
+{
+    char print[FINGERPRINT_CHARS], hex[2 * KEY_BYTES + 1];
+
+    key_fingerprint(print, key);
+    text_hex(hex, key, KEY_BYTES);
+    switch (phase) {
+    case PHASE_OPENED:
+        fprintf(stderr, "first contact with %s: key fingerprint %s (compare it with %s's owner)\n",
+                peer, print, peer);
+        return;
+    case PHASE_ASKED:
+        fprintf(stderr, "negotiation with %s: request sent\n", peer);
+        return;
+    case PHASE_PENDING:
+        fprintf(stderr, "negotiation with %s: the cloud has checked it and keeps it for %s\n", peer,
+                peer);
+        return;
+    case PHASE_AGREED:
+        fprintf(stderr, "negotiation with %s: session %.16s agreed, all three authenticated\n",
+                peer, hex);
+        return;
+    }
+}
+
+int kind_from_options(struct message_kind *kind, const struct device_options *o, struct offer *offer)
+{
+    kind->profile = profile_by_name(o->profile != NULL ? o->profile : "auth");
+    if (kind->profile == NULL)
+        return fail(EXIT_USAGE, "--profile %s: no such profile; this version has auth", o->profile);
+    if (kind->profile->research && !o->allow_research)
+        return fail(EXIT_USAGE, "--profile %s is for research only; add --allow-research",
+                    o->profile);
+    kind->code = STEGO_LIGHT;
+    if (o->stego != NULL) {
+        int code = stego_code_from_name(o->stego);
+
+        if (code < 0)
+            return fail(EXIT_USAGE, "--stego takes light or stealth, not %s", o->stego);
+        kind->code = (enum stego_code)code;
+    }
+    if (o->profile != NULL)
+        offer->profiles = (struct list){1, {kind->profile->id}};
+    return 0;
+}

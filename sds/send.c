@@ -1,0 +1,315 @@
+/* send.c - `sds send`: one message to one or several receivers, and wait for their word. */
+#include "sds/sds.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/agent/cover.h"
+#include "common/err.h"
+
+#define RECEIVERS_MAX    256
+#define NO_WAIT_LIMIT_S  5 /* for --no-wait to hand over what it can */
+
+struct target {
+    struct out_item item; /* as last heard of; without bytes */
+    enum out_status status;
+    unsigned reason;
+    int is_over;   /* has its last status */
+    int is_parked; /* nothing more can happen until the receiver is there */
+};
+
+struct sending {
+    struct device device;
+    const struct device_options *o;
+    struct sender *sender;
+    struct target *targets;
+    size_t n;
+    struct event *deadline;
+    int stopping, failed;
+};
+
+static struct target *find(struct sending *s, int64_t id)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->targets[i].item.id == id)
+            return &s->targets[i];
+    return NULL;
+}
+
+static void stop(void *arg)
+{
+    struct sending *s = arg;
+
+    if (s->stopping)
+        return;
+    s->stopping = 1;
+    if (s->sender != NULL)
+        sender_stop(s->sender);
+}
+
+/* Enough is known of every message: its end, or with --no-wait that it is in good hands. */
+static void stop_when_done(struct sending *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct target *t = &s->targets[i];
+
+        if (!t->is_over && !(s->o->no_wait && (t->is_parked || t->status == STATUS_ACCEPTED)))
+            return;
+    }
+    stop(s);
+}
+
+static void on_status(void *arg, const struct out_item *item, enum out_status status,
+                      unsigned reason)
+{
+    struct sending *s = arg;
+    struct target *t = find(s, item->id);
+
+    if (t == NULL) {
+        if (status != STATUS_QUEUED && status != STATUS_ACCEPTED)
+            fprintf(stderr, "an earlier message to %s: %s\n", item->peer, out_status_name(status));
+        return;
+    }
+    t->item = *item;
+    memset(&t->item.message, 0, sizeof(t->item.message));
+    memset(&t->item.cover, 0, sizeof(t->item.cover));
+    memset(&t->item.body, 0, sizeof(t->item.body));
+    t->status = status;
+    t->reason = reason;
+    t->is_over = status != STATUS_QUEUED && status != STATUS_ACCEPTED;
+    stop_when_done(s);
+}
+
+static void on_trouble(void *arg, const char *peer, int final, unsigned reason, const char *why)
+{
+    struct sending *s = arg;
+
+    fprintf(stderr, "sds send: %s: %s\n", peer, why);
+    if (final || reason == REASON_MAILBOX_FULL || reason == REASON_DISK_FULL) {
+        s->failed = 1;
+        stop(s);
+    }
+}
+
+static void on_phase(void *arg, const char *peer, enum out_phase phase,
+                     const uint8_t key[KEY_BYTES])
+{
+    struct sending *s = arg;
+
+    report_phase(peer, phase, key);
+    for (size_t i = 0; phase == PHASE_PENDING && i < s->n; i++)
+        if (strcmp(s->targets[i].item.peer, peer) == 0)
+            s->targets[i].is_parked = 1;
+    stop_when_done(s);
+}
+
+static void on_down(void *arg, int final, const char *why)
+{
+    struct sending *s = arg;
+
+    fprintf(stderr, "sds send: %s\n", why);
+    if (final)
+        s->failed = 1;
+    if (final || s->o->no_wait)
+        stop(s);
+}
+
+static void on_stopped(void *arg)
+{
+    struct sending *s = arg;
+
+    event_base_loopbreak(s->device.base);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    struct sending *s = arg;
+
+    (void)fd;
+    (void)what;
+    if (!s->o->no_wait)
+        fprintf(stderr,
+                "sds send: no receipt within %llu s; what was not receipted stays in the outbox, "
+                "and the next sds command continues\n",
+                (unsigned long long)s->o->timeout);
+    if (s->stopping)
+        event_base_loopbreak(s->device.base);
+    stop(s);
+}
+
+static int read_message(const struct device_options *o, struct out_bytes *m)
+{
+    FILE *f;
+
+    if ((o->file != NULL) == (o->rest_n == 1) || o->rest_n > 1)
+        return fail(EXIT_USAGE, "give one MESSAGE, or --file F (- for stdin)");
+    m->p = malloc(MESSAGE_MAX + 1);
+    if (m->p == NULL)
+        return fail(EXIT_FAILED, "out of memory");
+    if (o->rest_n == 1) {
+        m->len = strlen(o->rest[0]);
+        if (m->len <= MESSAGE_MAX)
+            memcpy(m->p, o->rest[0], m->len);
+    } else {
+        f = strcmp(o->file, "-") == 0 ? stdin : fopen(o->file, "rb");
+        if (f == NULL)
+            return fail(EXIT_FAILED, "--file %s: %s", o->file, strerror(errno));
+        m->len = fread(m->p, 1, MESSAGE_MAX + 1, f);
+        if (ferror(f))
+            return fail(EXIT_FAILED, "--file %s: %s", o->file, strerror(errno));
+        if (f != stdin)
+            fclose(f);
+    }
+    if (m->len > MESSAGE_MAX)
+        return fail(EXIT_FAILED, "the message has more than %u bytes, which is the most that one "
+                                 "package carries; split it",
+                    MESSAGE_MAX);
+    return 0;
+}
+
+static int parse_receivers(struct sending *s)
+{
+    const char *at = s->o->to;
+
+    s->targets = calloc(RECEIVERS_MAX, sizeof(*s->targets));
+    if (s->targets == NULL)
+        return fail(EXIT_FAILED, "out of memory");
+    while (at != NULL && *at != '\0') {
+        size_t len = strcspn(at, ",");
+        struct target *t = &s->targets[s->n];
+
+        if (s->n == RECEIVERS_MAX)
+            return fail(EXIT_USAGE, "--to names more than %d receivers", RECEIVERS_MAX);
+        if (!id_is_valid(at, len))
+            return fail(EXIT_USAGE, "--to %.*s: an id is 1 to %d of a-z 0-9 . _ -", (int)len, at,
+                        ID_MAX);
+        memcpy(t->item.peer, at, len);
+        if (strcmp(t->item.peer, s->device.home.id) == 0)
+            return fail(EXIT_USAGE, "--to %s is this device itself", t->item.peer);
+        s->n++;
+        at += len + (at[len] == ',');
+    }
+    if (s->n == 0)
+        return fail(EXIT_USAGE, "--to ID is missing: who shall get the message");
+    return 0;
+}
+
+/* Queue the message for everyone, in one transaction. */
+static int queue_all(struct sending *s, const struct message_kind *kind,
+                     const struct out_bytes *message, const struct out_bytes *cover)
+{
+    struct out_item *items = calloc(s->n, sizeof(*items));
+    int err = items == NULL ? ERR_NOMEM : 0;
+
+    for (size_t i = 0; err == 0 && i < s->n; i++) {
+        text_copy(items[i].peer, sizeof(items[i].peer), s->targets[i].item.peer);
+        items[i].profile = kind->profile->id;
+        items[i].codec = (uint8_t)kind->code;
+        items[i].message = *message;
+        items[i].cover = *cover;
+    }
+    if (err == 0)
+        err = sender_add_many(s->sender, items, s->n);
+    for (size_t i = 0; err == 0 && i < s->n; i++) {
+        s->targets[i].item = items[i];
+        s->targets[i].item.message = s->targets[i].item.cover = (struct out_bytes){NULL, 0};
+    }
+    free(items);
+    if (err != 0)
+        return fail(EXIT_FAILED, "cannot save the message to %s/state.db: %s", s->device.home.dir,
+                    err_str(err));
+    return 0;
+}
+
+static int start(struct sending *s, const struct message_kind *kind)
+{
+    static const struct sender_handlers handlers = {
+        .status = on_status, .trouble = on_trouble, .phase = on_phase, .down = on_down,
+        .stopped = on_stopped};
+    struct out_bytes message = {0}, cover = {0};
+    char why[WHY_MAX];
+    int code = read_message(s->o, &message);
+
+    if (code == 0 && s->o->cover == NULL)
+        code = fail(EXIT_USAGE, "--cover IMAGE is missing: the picture that carries the tag");
+    if (code == 0 && cover_load(&cover, s->o->cover, kind->code, kind->profile->hidden_bits, why,
+                                sizeof(why)) != 0)
+        code = fail(EXIT_FAILED, "%s", why);
+    if (code == 0 && s->n > 1)
+        fprintf(stderr, "sds send: the same cover goes to %zu receivers; who sees two of the "
+                        "pictures sees where they differ\n",
+                s->n);
+    if (code == 0)
+        s->sender = sender_new(&(struct sender_config){.base = s->device.base,
+                                                       .db = s->device.db,
+                                                       .home = &s->device.home,
+                                                       .mode = s->o->hop,
+                                                       .offer = s->device.offer,
+                                                       .handlers = &handlers,
+                                                       .arg = s});
+    if (code == 0 && s->sender == NULL)
+        code = fail(EXIT_FAILED, "out of memory");
+    if (code == 0)
+        code = queue_all(s, kind, &message, &cover);
+    free(message.p);
+    free(cover.p);
+    return code;
+}
+
+static int loop(struct sending *s)
+{
+    struct timeval tv = {.tv_sec = s->o->no_wait ? NO_WAIT_LIMIT_S : (time_t)s->o->timeout};
+
+    s->deadline = event_new(s->device.base, -1, EV_PERSIST, on_deadline, s);
+    if (s->deadline == NULL)
+        return fail(EXIT_FAILED, "out of memory");
+    event_add(s->deadline, &tv);
+    device_on_stop(&s->device, stop, s);
+    sender_start(s->sender);
+    event_base_dispatch(s->device.base);
+    return 0;
+}
+
+/* Print how every message stands; the worst of them is the exit code. */
+static int conclude(const struct sending *s)
+{
+    int code = EXIT_DONE;
+
+    for (size_t i = 0; i < s->n; i++) {
+        const struct target *t = &s->targets[i];
+
+        report_item(&t->item, t->status, t->reason, s->o->json);
+        if (t->status == STATUS_REJECTED)
+            code = EXIT_REJECTED;
+        else if (code == EXIT_DONE && t->status != STATUS_RECEIPTED &&
+                 (!s->o->no_wait || s->failed || t->status == STATUS_EXPIRED))
+            code = EXIT_FAILED;
+    }
+    return code;
+}
+
+int send_run(struct device_options *o)
+{
+    struct sending s = {.o = o};
+    struct message_kind kind;
+    int code = device_open(&s.device, o, ROLE_SEND);
+
+    if (code == 0)
+        code = kind_from_options(&kind, o, &s.device.offer);
+    if (code == 0)
+        code = parse_receivers(&s);
+    if (code == 0)
+        code = start(&s, &kind);
+    if (code == 0)
+        code = loop(&s);
+    if (code == 0)
+        code = conclude(&s);
+    sender_free(s.sender);
+    if (s.deadline != NULL)
+        event_free(s.deadline);
+    free(s.targets);
+    device_close(&s.device);
+    return code;
+}
