@@ -341,16 +341,30 @@ static int is_passing(unsigned reason)
            reason == REASON_BUSY || reason == REASON_CHECK_FAILED || reason == REASON_DISK_FULL;
 }
 
+/* The stream that a rejection speaks of: by T once we have one, else by the number of our OPEN. */
+static struct stream *rejected_stream(struct sender *sender, const struct msg_neg_reject *m)
+{
+    struct stream *s = NULL;
+    struct out_negotiation n;
+
+    if (out_negotiation_by_id(sender->config.db, m->negotiation, &n) == 0)
+        s = stream_find(sender, n.peer);
+    sodium_memzero(&n, sizeof(n));
+    if (s == NULL)
+        for (s = sender->streams; s != NULL; s = s->next_stream)
+            if (s->state == STREAM_OPENING && s->request == m->request)
+                break;
+    return s;
+}
+
 void initiate_on_reject(struct sender *sender, const struct msg_neg_reject *m)
 {
-    struct stream *s = stream_find(sender, m->peer);
+    struct stream *s = rejected_stream(sender, m);
 
     if (s == NULL || (s->state != STREAM_OPENING && s->state != STREAM_ASKED))
         return;
-    if (s->state == STREAM_OPENING && m->request != s->request)
-        return;
     sender_commit(sender);
-    (void)out_negotiation_delete(sender->config.db, m->peer);
+    (void)out_negotiation_delete(sender->config.db, s->peer);
     if (is_passing(m->reason)) {
         stream_wait(s, m->reason);
         return;
