@@ -18,6 +18,7 @@
 #define BACKOFF_MIN_MS  100
 #define BACKOFF_MAX_MS  5000
 #define HANDSHAKE_S     10
+#define LINGER_MS       2000
 #define READ_AT_ONCE    (4u << 20)   /* bytes taken from the socket ahead of the handlers */
 #define WRITE_LOW       (256u << 10) /* below so many unsent bytes the handlers may add more */
 
@@ -33,7 +34,7 @@ struct link {
     struct bufferevent *bev;
     struct event *timer; /* deadline while connecting, else the next try */
     enum conn_state state;
-    int connected, stopping, up;
+    int connected, stopping, lingering, up;
     unsigned backoff_ms;
     unsigned reason; /* the cloud's last word */
     char detail[256];
@@ -78,18 +79,11 @@ static int is_final(unsigned reason)
            reason == REASON_NOT_ENROLLED || reason == REASON_FENCED || reason == REASON_NOT_YOURS;
 }
 
-static void lost(struct link *l, const char *why)
+static void lose(struct link *l, const char *text)
 {
     int final = is_final(l->reason) || !l->config.retry;
     unsigned ms = l->backoff_ms;
-    char text[1024];
 
-    if (l->reason != REASON_NONE)
-        say(text, sizeof(text), 0, "the cloud refused: %s%s%s", reason_text(l->reason),
-            l->detail[0] != '\0' ? ": " : "", l->detail);
-    else
-        say(text, sizeof(text), 0, "%s:%u: %s", l->config.home->host,
-            (unsigned)l->config.home->port, why);
     if (l->stopping) {
         finish_stop(l);
         return;
@@ -100,6 +94,19 @@ static void lost(struct link *l, const char *why)
         arm(l, ms / 2 + randombytes_uniform(ms / 2 + 1));
     }
     l->config.handlers->down(l->config.arg, final, l->reason, text);
+}
+
+static void lost(struct link *l, const char *why)
+{
+    char text[1024];
+
+    if (l->reason != REASON_NONE)
+        say(text, sizeof(text), 0, "the cloud refused: %s%s%s", reason_text(l->reason),
+            l->detail[0] != '\0' ? ": " : "", l->detail);
+    else
+        say(text, sizeof(text), 0, "%s:%u: %s", l->config.home->host,
+            (unsigned)l->config.home->port, why);
+    lose(l, text);
 }
 
 static void write_plain(struct link *l, const struct msg *m)
@@ -272,29 +279,48 @@ static int take_frame(struct link *l)
     return err != 0 ? err : 1;
 }
 
+static void discard_input(struct bufferevent *bev)
+{
+    struct evbuffer *in = bufferevent_get_input(bev);
+
+    evbuffer_drain(in, evbuffer_get_length(in));
+}
+
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct link *l = arg;
-    int more;
+    int more = 0;
 
-    do {
-        more = take_frame(l);
-    } while (more > 0 && l->bev == bev);
+    while (l->bev == bev && !l->lingering && (more = take_frame(l)) > 0)
+        ;
     if (l->bev != bev)
         return;
+    if (l->lingering) {
+        discard_input(bev);
+        return;
+    }
     if (l->config.handlers->idle != NULL)
         l->config.handlers->idle(l->config.arg);
-    if (more < 0)
+    if (more < 0 && l->bev == bev)
         lost(l, more == ERR_AUTH    ? "a frame was damaged or forged on the way"
                 : more == ERR_STATE ? "the cloud sent a message that is not legal now"
                                     : "the cloud sent a message that we cannot read");
+}
+
+/* When all is sent, say so. */
+static void half_close(struct link *l)
+{
+    if (link_backlog(l) == 0)
+        (void)shutdown((int)bufferevent_getfd(l->bev), SHUT_WR);
 }
 
 static void on_write(struct bufferevent *bev, void *arg)
 {
     struct link *l = arg;
 
-    if (l->stopping && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+    if (l->lingering)
+        half_close(l);
+    else if (l->stopping && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
         finish_stop(l);
     else if (l->up && !l->stopping && l->config.handlers->idle != NULL)
         l->config.handlers->idle(l->config.arg);
@@ -399,6 +425,28 @@ void link_stop(struct link *l)
     l->stopping = 1;
     if (l->bev == NULL || link_backlog(l) == 0)
         finish_stop(l);
+}
+
+void link_stop_gently(struct link *l)
+{
+    if (l->stopping)
+        return;
+    if (l->bev == NULL || !l->connected) {
+        link_stop(l);
+        return;
+    }
+    l->stopping = l->lingering = 1;
+    arm(l, LINGER_MS);
+    half_close(l);
+}
+
+void link_drop(struct link *l, const char *why)
+{
+    if (l->bev == NULL)
+        return;
+    l->reason = REASON_NONE;
+    l->backoff_ms = BACKOFF_MAX_MS;
+    lose(l, why);
 }
 
 void link_free(struct link *l)

@@ -57,6 +57,13 @@ void link_enrolling(struct link *l);
 /* Close after what is queued has been sent, and do not connect again; then stopped() is called,
  * perhaps before this returns. A second call changes nothing. */
 void link_stop(struct link *l);
+/* The same, but close our direction only and wait until the cloud, having read it all, closes its
+ * own (at most 2 s); what it still sends is not read. To close at once while it is sending could
+ * take back what we sent last. */
+void link_stop_gently(struct link *l);
+/* Give this connection up and make another a few seconds later: what the cloud sent could not be
+ * dealt with, and it will send it again. why is a sentence for people; down() gets it. */
+void link_drop(struct link *l, const char *why);
 void link_free(struct link *l);
 
 #endif

@@ -1,0 +1,208 @@
+/*
+ * deliver.c - what becomes of a package: which session and which key it belongs to, whether it is
+ * genuine, and what is recorded of it.
+ *
+ * The header is not to be believed before the hidden tag has verified: the chain key is stepped on
+ * a copy, and nothing is written for a package that fails.
+ */
+#include "common/agent/receiving.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+#include "common/err.h"
+#include "common/package.h"
+#include "common/session.h"
+
+/* Key material for one index. Secret. */
+struct attempt {
+    uint8_t seed[KEY_BYTES];
+    uint8_t chain[KEY_BYTES]; /* of index + 1, unless was_skipped */
+    int was_skipped;
+};
+
+static void fail(struct verdict *v, unsigned reason)
+{
+    v->line = LINE_FAILURE;
+    v->reason = reason;
+}
+
+/* No session, or no index that it could have: nobody holds a key to answer with. */
+static void unverifiable(struct verdict *v, unsigned reason)
+{
+    v->receipt.status = RECEIPT_UNVERIFIABLE;
+    fail(v, reason);
+}
+
+static void sign(struct verdict *v, const struct recv_session *s, enum receipt_status status)
+{
+    v->receipt.status = (uint8_t)status;
+    receipt_mac(v->receipt.mac, s->keys.receipt, &v->receipt);
+}
+
+static void rejected(struct verdict *v, const struct recv_session *s, unsigned reason)
+{
+    sign(v, s, RECEIPT_REJECTED);
+    fail(v, reason);
+}
+
+static void begin(struct verdict *v, const struct msg_package *p, const uint8_t *body, size_t len)
+{
+    memset(v, 0, sizeof(*v));
+    memcpy(v->receipt.peer, p->from, sizeof(v->receipt.peer));
+    memcpy(v->receipt.session, p->session, SESSION_ID_BYTES);
+    v->receipt.direction = p->direction;
+    v->receipt.index = p->index;
+    package_digest(v->receipt.digest, body, len);
+    v->profile = p->profile;
+}
+
+/* The seed of an index: kept when the index was passed over, else by stepping a copy of the chain.
+ * ERR_NOTFOUND when there is none. */
+static int find_seed(const struct delivery *d, const struct recv_session *s, uint64_t index,
+                     struct attempt *a)
+{
+    if (index < s->next) {
+        a->was_skipped = 1;
+        return recv_skipped_get(d->db, s->keys.session, index, a->seed);
+    }
+    if (index >= SESSION_INDEX_MAX || index - s->next > SESSION_AHEAD_MAX)
+        return ERR_NOTFOUND;
+    memcpy(a->chain, s->keys.chain, KEY_BYTES);
+    for (uint64_t i = s->next; i <= index; i++)
+        session_step(a->chain, a->seed);
+    return 0;
+}
+
+/* Keep the seeds from s->next up to index, and move on behind it. */
+static int advance(const struct delivery *d, struct recv_session *s, uint64_t index,
+                   const struct attempt *a)
+{
+    uint8_t seed[KEY_BYTES];
+    int err = 0;
+
+    for (; err == 0 && s->next < index; s->next++) {
+        session_step(s->keys.chain, seed);
+        err = recv_skipped_put(d->db, s->keys.session, s->next, seed);
+    }
+    sodium_memzero(seed, sizeof(seed));
+    memcpy(s->keys.chain, a->chain, KEY_BYTES);
+    s->next = index + 1;
+    return err;
+}
+
+/* Everything about the session that this verified package changes. */
+static int update_session(const struct delivery *d, struct recv_session *s, const struct attempt *a,
+                          const struct verdict *v)
+{
+    const struct msg_receipt *r = &v->receipt;
+    int err;
+
+    if (a->was_skipped)
+        err = recv_skipped_delete(d->db, s->keys.session, r->index);
+    else
+        err = advance(d, s, r->index, a);
+    if (err == 0)
+        err = recv_seen_put(d->db, s->keys.session, r->index, r->digest);
+    if (err == 0 && s->next > SESSION_AHEAD_MAX + 1)
+        err = recv_window(d->db, s->keys.session, s->next - 1 - SESSION_AHEAD_MAX);
+    if (err == 0 && s->used == 0) {
+        s->used = d->now;
+        err = recv_session_retire_others(d->db, s, d->now);
+    }
+    return err != 0 ? err : recv_session_save(d->db, s);
+}
+
+static int put_message(const struct delivery *d, const struct msg_package *p, struct verdict *v)
+{
+    struct inbox_record r = {.index = p->index, .seq = p->seq, .profile = p->profile};
+    uint64_t last;
+    int err;
+
+    memcpy(r.peer, p->from, sizeof(r.peer));
+    memcpy(r.session, p->session, SESSION_ID_BYTES);
+    r.received = d->now;
+    err = recv_last_get(d->db, r.peer, &last);
+    if (err != 0)
+        return err;
+    r.late = p->seq < last;
+    if (p->seq > last)
+        err = recv_last_set(d->db, r.peer, p->seq);
+    if (err == 0 && d->save != NULL)
+        err = save_files(d->save, &r, &p->message, &p->image);
+    if (err == 0)
+        err = inbox_put(d->db, &r, &p->message, &v->inbox_id);
+    v->line = LINE_MESSAGE;
+    return err;
+}
+
+/* There is a key for it: does the package verify? */
+static int check(const struct delivery *d, const struct msg *m, struct recv_session *s,
+                 const struct attempt *a, struct verdict *v)
+{
+    int err = ERR_AUTH;
+
+    if (m->u.package.profile == s->profile)
+        err = package_check(m, a->seed);
+    if (err == ERR_NOMEM)
+        return err;
+    if (err != 0) {
+        rejected(v, s, err == ERR_MALFORMED ? REASON_IMAGE : REASON_BAD_TAG);
+        return 0;
+    }
+    err = update_session(d, s, a, v);
+    if (err == 0)
+        err = put_message(d, &m->u.package, v);
+    if (err == 0)
+        sign(v, s, RECEIPT_VERIFIED);
+    return err;
+}
+
+static int judge(const struct delivery *d, const struct msg *m, struct recv_session *s,
+                 struct verdict *v)
+{
+    uint8_t seen[DIGEST_BYTES];
+    struct attempt a = {.was_skipped = 0};
+    int err = recv_seen_get(d->db, s->keys.session, v->receipt.index, seen);
+
+    if (err == 0) {
+        if (memcmp(seen, v->receipt.digest, DIGEST_BYTES) == 0)
+            sign(v, s, RECEIPT_VERIFIED);
+        else
+            rejected(v, s, REASON_CONFLICT);
+        return 0;
+    }
+    if (err != ERR_NOTFOUND)
+        return err;
+    err = find_seed(d, s, v->receipt.index, &a);
+    if (err == 0)
+        err = check(d, m, s, &a, v);
+    else if (err == ERR_NOTFOUND) {
+        unverifiable(v, REASON_INDEX);
+        err = 0;
+    }
+    sodium_memzero(&a, sizeof(a));
+    return err;
+}
+
+int deliver(const struct delivery *d, const struct msg *m, const uint8_t *body, size_t len,
+            struct verdict *v)
+{
+    const struct msg_package *p = &m->u.package;
+    struct recv_session s;
+    int err;
+
+    begin(v, p, body, len);
+    err = recv_session_get(d->db, p->session, &s);
+    if (err == ERR_NOTFOUND ||
+        (err == 0 &&
+         (strcmp(s.peer, p->from) != 0 || strcmp(d->self, p->to) != 0 || p->direction != 0))) {
+        unverifiable(v, REASON_NO_SESSION);
+        err = 0;
+    } else if (err == 0) {
+        err = judge(d, m, &s, v);
+    }
+    sodium_memzero(&s, sizeof(s));
+    return err;
+}
