@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <sodium.h>
 
 #include "common/err.h"
+#include "common/folder.h"
 #include "common/kdf.h"
 #include "common/secret.h"
 #include "common/text.h"
@@ -36,27 +36,6 @@ static int set_dir(struct cloud_home *h, const char *dir, char *why, size_t why_
     if (strlen(dir) == 0 || strlen(dir) > PATH_MAX - 32)
         return say(why, why_len, ERR_ARG, "--home: the name is empty or too long");
     text_copy(h->dir, sizeof(h->dir), dir);
-    return 0;
-}
-
-static int check_dir(const struct cloud_home *h, char *why, size_t why_len)
-{
-    struct stat st;
-
-    if (stat(h->dir, &st) != 0) {
-        if (errno == ENOENT)
-            return say(why, why_len, ERR_NOTFOUND,
-                       "%s does not exist; make it with: cloudd init --home %s", h->dir, h->dir);
-        return say(why, why_len, ERR_SYS, "%s: %s", h->dir, strerror(errno));
-    }
-    if (!S_ISDIR(st.st_mode))
-        return say(why, why_len, ERR_SYS, "%s is not a folder", h->dir);
-    if (st.st_uid != geteuid())
-        return say(why, why_len, ERR_PERMS, "%s belongs to another user; run cloudd as its owner",
-                   h->dir);
-    if ((st.st_mode & 077) != 0)
-        return say(why, why_len, ERR_PERMS, "%s may be read by others; close it with: chmod 700 %s",
-                   h->dir, h->dir);
     return 0;
 }
 
@@ -152,7 +131,7 @@ int cloud_home_init(struct cloud_home *h, const char *dir, char *why, size_t why
     if (err == 0 && mkdir(h->dir, 0700) != 0 && errno != EEXIST)
         err = say(why, why_len, ERR_SYS, "%s: %s", h->dir, strerror(errno));
     if (err == 0)
-        err = check_dir(h, why, why_len);
+        err = folder_check(h->dir, "cloudd init", why, why_len);
     if (err != 0)
         return err;
     err = read_version(h, why, why_len);
@@ -186,7 +165,7 @@ int cloud_home_open(struct cloud_home *h, const char *dir, char *why, size_t why
     home_zero(h);
     err = set_dir(h, dir, why, why_len);
     if (err == 0)
-        err = check_dir(h, why, why_len);
+        err = folder_check(h->dir, "cloudd init", why, why_len);
     if (err == 0)
         err = read_version(h, why, why_len);
     if (err == 0)
@@ -203,15 +182,7 @@ int cloud_home_lock(struct cloud_home *h, char *why, size_t why_len)
 
     if (err != 0)
         return err;
-    h->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (h->lock_fd < 0)
-        return say(why, why_len, ERR_SYS, "%s: %s", path, strerror(errno));
-    if (flock(h->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    if (errno == EWOULDBLOCK)
-        return say(why, why_len, ERR_LOCKED, "another cloudd run is using %s; stop that one first",
-                   h->dir);
-    return say(why, why_len, ERR_SYS, "%s: %s", path, strerror(errno));
+    return folder_lock(&h->lock_fd, path, "cloudd run", why, why_len);
 }
 
 void cloud_home_close(struct cloud_home *h)

@@ -8,11 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/exit.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "proto/limits.h"
-
-enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REJECTED = 3 };
 
 enum command {
     CMD_INIT,

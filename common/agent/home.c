@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <sodium.h>
 
 #include "common/err.h"
+#include "common/folder.h"
 #include "common/secret.h"
 
 #define HOME_VERSION 1
@@ -37,36 +37,12 @@ static int home_start(struct home *h, const char *dir, char *why, size_t cap)
     return 0;
 }
 
-static int check_folder(const struct home *h, char *why, size_t cap)
-{
-    struct stat st;
-
-    if (stat(h->dir, &st) != 0)
-        return say(why, cap, errno == ENOENT ? ERR_NOTFOUND : ERR_SYS,
-                   "home %s: %s; enrol a device into it first (enroll --home %s ...)", h->dir,
-                   strerror(errno), h->dir);
-    if (!S_ISDIR(st.st_mode))
-        return say(why, cap, ERR_SYS, "home %s is not a folder", h->dir);
-    if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-        return say(why, cap, ERR_PERMS,
-                   "home %s can be read by others or is not yours; it holds keys: chown it and "
-                   "chmod 700 %s",
-                   h->dir, h->dir);
-    return 0;
-}
-
-static int take_lock(struct home *h, const char *name, char *why, size_t cap)
+static int take_lock(struct home *h, const char *name, const char *who, char *why, size_t cap)
 {
     char path[PATH_MAX];
 
     home_path(h, name, path);
-    h->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (h->lock_fd < 0)
-        return say(why, cap, ERR_SYS, "cannot open %s: %s", path, strerror(errno));
-    if (flock(h->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return say(why, cap, ERR_LOCKED,
-                   "home %s is in use by another program in this role; stop it first", h->dir);
-    return 0;
+    return folder_lock(&h->lock_fd, path, who, why, cap);
 }
 
 static int read_key(struct home *h, char *why, size_t cap)
@@ -121,9 +97,9 @@ int home_prepare(struct home *h, const char *dir, char *why, size_t cap)
         return err;
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
         return say(why, cap, ERR_SYS, "cannot make home %s: %s", dir, strerror(errno));
-    err = check_folder(h, why, cap);
+    err = folder_check(h->dir, "sds enroll", why, cap);
     if (err == 0)
-        err = take_lock(h, "enroll.lock", why, cap);
+        err = take_lock(h, "enroll.lock", "enroll", why, cap);
     if (err != 0)
         return err;
     home_path(h, "device.conf", path);
@@ -220,13 +196,13 @@ int home_open(struct home *h, const char *dir, enum conn_role role, char *why, s
     int err = home_start(h, dir, why, cap);
 
     if (err == 0)
-        err = check_folder(h, why, cap);
+        err = folder_check(h->dir, "sds enroll", why, cap);
     if (err == 0)
         err = read_conf(h, why, cap);
     if (err == 0 && role == ROLE_SEND)
-        err = take_lock(h, "send.lock", why, cap);
+        err = take_lock(h, "send.lock", "sds send or sds run", why, cap);
     if (err == 0 && role == ROLE_RECV)
-        err = take_lock(h, "receive.lock", why, cap);
+        err = take_lock(h, "receive.lock", "sdr run", why, cap);
     if (err == 0)
         err = read_key(h, why, cap);
     return err;

@@ -7,10 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/exit.h"
 #include "common/hop.h"
-
-/* The exit codes of all three programs. */
-enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REJECTED = 3 };
 
 #define PEER_KEYS_MAX 64
 
