@@ -141,7 +141,7 @@ static const char *conf_value(const char *conf, size_t len, const char *name)
     return NULL;
 }
 
-static int parse_conf(struct home *h, const char *conf, size_t len, char *why, size_t cap)
+static int parse_lines(struct home *h, const char *conf, size_t len, char *why, size_t cap)
 {
     const char *version = conf_value(conf, len, "inkpost-device");
     const char *id = conf_value(conf, len, "id"), *host = conf_value(conf, len, "host");
@@ -168,6 +168,14 @@ static int parse_conf(struct home *h, const char *conf, size_t len, char *why, s
     return 0;
 }
 
+int home_parse(struct home *h, char *conf, size_t len, char *why, size_t cap)
+{
+    for (size_t i = 0; i < len; i++)
+        if (conf[i] == '\n')
+            conf[i] = '\0';
+    return parse_lines(h, conf, len, why, cap);
+}
+
 static int read_conf(struct home *h, char *why, size_t cap)
 {
     char conf[CONF_MAX], path[PATH_MAX];
@@ -185,10 +193,7 @@ static int read_conf(struct home *h, char *why, size_t cap)
     if (len < 0)
         return say(why, cap, ERR_SYS, "cannot read %s: %s", path, strerror(errno));
     conf[len] = '\0';
-    for (ssize_t i = 0; i < len; i++)
-        if (conf[i] == '\n')
-            conf[i] = '\0';
-    return parse_conf(h, conf, (size_t)len, why, cap);
+    return home_parse(h, conf, (size_t)len, why, cap);
 }
 
 int home_open(struct home *h, const char *dir, enum conn_role role, char *why, size_t cap)

@@ -55,6 +55,10 @@ int home_set_cloud(struct home *h, const char *host_port, char *why, size_t why_
 /* Free, wipe, unlock. A zeroed home is fine. */
 void home_close(struct home *h);
 
+/* Take the fields out of device.conf's text, which must have a NUL at conf[len] and is changed.
+ * ERR_VERSION, ERR_MALFORMED. */
+int home_parse(struct home *h, char *conf, size_t len, char *why, size_t why_len);
+
 /* DIR/name into out. */
 void home_path(const struct home *h, const char *name, char out[PATH_MAX]);
 

@@ -26,7 +26,7 @@ int fail(enum exit_code code, const char *fmt, ...)
     vfprintf(stderr, fmt, ap);
     va_end(ap);
     fputc('\n', stderr);
-    return code;
+    return (int)code;
 }
 
 enum option_code {
