@@ -195,9 +195,8 @@ int deliver(const struct delivery *d, const struct msg *m, const uint8_t *body, 
 
     begin(v, p, body, len);
     err = recv_session_get(d->db, p->session, &s);
-    if (err == ERR_NOTFOUND ||
-        (err == 0 &&
-         (strcmp(s.peer, p->from) != 0 || strcmp(d->self, p->to) != 0 || p->direction != 0))) {
+    if (err == ERR_NOTFOUND || (err == 0 && (strcmp(s.peer, p->from) != 0 ||
+                                             strcmp(d->self, p->to) != 0 || p->direction != 0))) {
         unverifiable(v, REASON_NO_SESSION);
         err = 0;
     } else if (err == 0) {

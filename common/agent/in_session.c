@@ -225,8 +225,8 @@ int recv_seen_put(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint6
 
 int recv_window(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t oldest)
 {
-    int err = delete_index(db, "DELETE FROM recv_skipped WHERE session = ? AND idx < ?", session,
-                           oldest);
+    int err =
+        delete_index(db, "DELETE FROM recv_skipped WHERE session = ? AND idx < ?", session, oldest);
 
     return err != 0 ? err
                     : delete_index(db, "DELETE FROM recv_seen WHERE session = ? AND idx < ?",

@@ -1,6 +1,6 @@
 /*
- * inbox.h - the receiving side of state.db: receiving sessions, the answers that made them, what has
- * been seen of each, and the messages that were verified.
+ * inbox.h - the receiving side of state.db: receiving sessions, the answers that made them, what
+ * has been seen of each, and the messages that were verified.
  *
  * Everything that one package changes changes in one transaction of the caller: a message stands in
  * the inbox exactly once, and its copy is known from then on. All calls return 0 or a negative
@@ -14,10 +14,10 @@
 #include "common/agent/state.h"
 #include "common/negotiation.h"
 
-#define ANSWER_MAX         1024 /* bytes of a NEG_ANSWER body */
-#define ANSWER_DAYS        7    /* an initiator keeps its handshake no longer */
-#define PROVISIONAL_MAX    64   /* sessions of one peer that no package has used yet */
-#define INBOX_STEGO_MAX    PATH_MAX
+#define ANSWER_MAX      1024 /* bytes of a NEG_ANSWER body */
+#define ANSWER_DAYS     7    /* an initiator keeps its handshake no longer */
+#define PROVISIONAL_MAX 64   /* sessions of one peer that no package has used yet */
+#define INBOX_STEGO_MAX PATH_MAX
 
 /* The responder's end of a session. Holds secrets: wipe after use. */
 struct recv_session {
@@ -67,8 +67,7 @@ int recv_session_retire_others(struct sql *db, const struct recv_session *s, int
 /* Forget a session, with the answer that made it. */
 int recv_session_delete(struct sql *db, const struct recv_session *s);
 
-int recv_answer_get(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES],
-                    struct recv_answer *a);
+int recv_answer_get(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES], struct recv_answer *a);
 int recv_answer_put(struct sql *db, const struct recv_answer *a);
 
 /* Seeds of indices that were passed over, and digests of packages that were verified. */

@@ -127,8 +127,9 @@ static void give_up_batch(struct receiver *r, int err)
     sql_rollback(r->config.db);
     r->in_batch = 0;
     r->batch_n = r->batch_bytes = 0;
-    say(why, sizeof(why), 0, "what arrived could not be saved: %s. Nothing was confirmed, the cloud "
-                             "will deliver it again",
+    say(why, sizeof(why), 0,
+        "what arrived could not be saved: %s. Nothing was confirmed, the cloud "
+        "will deliver it again",
         remedy(err));
     link_drop(r->link, why);
 }

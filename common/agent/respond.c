@@ -122,8 +122,8 @@ static int open_pair(const struct responder *r, const struct msg_peer *m, uint8_
 {
     uint8_t plain[256];
     struct msg inner;
-    int err = body_open(&inner, MSG_PAIR_BODY, &m->sealed, &r->home->secrets->key, plain,
-                        sizeof(plain));
+    int err =
+        body_open(&inner, MSG_PAIR_BODY, &m->sealed, &r->home->secrets->key, plain, sizeof(plain));
 
     if (err == 0 && (strcmp(inner.u.pair_body.to, r->home->id) != 0 ||
                      strcmp(inner.u.pair_body.peer, m->peer) != 0))
@@ -173,11 +173,10 @@ static int open_salt(const struct responder *r, const struct msg_salt *m, struct
 {
     uint8_t plain[256];
     struct msg inner;
-    int err = body_open(&inner, MSG_SALT_BODY, &m->sealed, &r->home->secrets->key, plain,
-                        sizeof(plain));
+    int err =
+        body_open(&inner, MSG_SALT_BODY, &m->sealed, &r->home->secrets->key, plain, sizeof(plain));
 
-    if (err == 0 &&
-        sodium_memcmp(inner.u.salt_body.negotiation, t->negotiation, NEG_ID_BYTES) != 0)
+    if (err == 0 && sodium_memcmp(inner.u.salt_body.negotiation, t->negotiation, NEG_ID_BYTES) != 0)
         err = ERR_AUTH;
     if (err == 0) {
         memcpy(t->salt, inner.u.salt_body.salt, KEY_BYTES);
@@ -382,8 +381,7 @@ static int answer_first(struct responder *r, struct pending *p, const struct msg
 
     if (!is_accepted(r, p->terms.initiator))
         reason = REASON_POLICY;
-    if (reason == REASON_NONE &&
-        neg_body_check(&p->terms, &m->sealed, &r->home->secrets->key) != 0)
+    if (reason == REASON_NONE && neg_body_check(&p->terms, &m->sealed, &r->home->secrets->key) != 0)
         reason = REASON_CHECK_FAILED;
     if (reason != REASON_NONE)
         return refuse(r, p->terms.initiator, reason, a);

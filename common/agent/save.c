@@ -100,8 +100,8 @@ int save_files(struct save *s, struct inbox_record *r, const struct blob *messag
         return err;
     (void)snprintf(name, sizeof(name), "%s.pgm", stem);
     err = write_file(s, name, image);
-    if (err == 0 && snprintf(r->stego, sizeof(r->stego), "%s/%s", s->folder, name) >=
-                        (int)sizeof(r->stego))
+    if (err == 0 &&
+        snprintf(r->stego, sizeof(r->stego), "%s/%s", s->folder, name) >= (int)sizeof(r->stego))
         err = ERR_TOO_LARGE;
     return err;
 }

@@ -1,8 +1,8 @@
 /*
  * save.h - the folder of --inbox: verified messages and their stego images as files.
  *
- * A message is two files, from-ID-SEQ-SESSION-INDEX.msg (its bytes) and .pgm (the image it came in);
- * SEQ and INDEX have 10 digits, SESSION is the session's first 8 hex digits. So `ls` lists the
+ * A message is two files, from-ID-SEQ-SESSION-INDEX.msg (its bytes) and .pgm (the image it came
+ * in); SEQ and INDEX have 10 digits, SESSION is the session's first 8 hex digits. So `ls` lists the
  * messages of a sender in order, an id that begins with a dot or a dash does no harm, and a message
  * that is delivered again overwrites its own files. A file is complete as soon as it has its name.
  */
