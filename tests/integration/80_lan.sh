@@ -84,3 +84,17 @@ fi
 grep -q 'cannot enrol alice' "$work/said" || fail "no word of what failed: $(cat "$work/said")"
 nothing_is_left
 echo "ok - a failure is told, and nothing is left either"
+
+# Stopped in the middle.
+scripts/lan "${names[@]}" --address 10.77.17.1 --messages 5000 --out "$work/results4" \
+    >"$work/said" 2>&1 &
+pid=$!
+for _ in $(seq 200); do
+    ! grep -qs receipted "$work/results4/sender.out" || break
+    sleep 0.1
+done
+grep -qs receipted "$work/results4/sender.out" || fail "nothing is sent: $(cat "$work/said")"
+kill -TERM "$pid"
+! wait "$pid" || fail "scripts/lan succeeds although it was stopped"
+nothing_is_left
+echo "ok - stopped in the middle, nothing is left"
