@@ -1,6 +1,6 @@
 /*
- * negotiation.h - the checks and keys of the six steps (Al Sibahee 2020, IV-B-1), free of sockets and
- * storage: the cloud and both devices run the same code.
+ * negotiation.h - the checks and keys of the six steps (Al Sibahee 2020, IV-B-1), free of sockets
+ * and storage: the cloud and both devices run the same code.
  *
  * Steps 2 to 5 carry NEG_BODY = (salt XOR Sk, cloud, initiator, responder, Shk) sealed to the next
  * party, which compares every field with what it knows and both XOR relations. In the hardened

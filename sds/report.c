@@ -87,7 +87,8 @@ void report_phase(const char *peer, enum out_phase phase, const uint8_t key[KEY_
     }
 }
 
-int kind_from_options(struct message_kind *kind, const struct device_options *o, struct offer *offer)
+int kind_from_options(struct message_kind *kind, const struct device_options *o,
+                      struct offer *offer)
 {
     kind->profile = profile_by_name(o->profile != NULL ? o->profile : "auth");
     if (kind->profile == NULL)

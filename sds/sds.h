@@ -14,7 +14,8 @@ struct message_kind {
 };
 
 /* Read --profile and --stego and narrow the device's offer to them: 0 or an exit code. */
-int kind_from_options(struct message_kind *kind, const struct device_options *o, struct offer *offer);
+int kind_from_options(struct message_kind *kind, const struct device_options *o,
+                      struct offer *offer);
 
 /* One line on stdout about a message: JSON, or for people. reason matters when it was rejected. */
 void report_item(const struct out_item *item, enum out_status status, unsigned reason, int json);

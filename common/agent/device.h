@@ -22,8 +22,8 @@ struct device {
 };
 
 /*
- * Open; role 0 for commands without a connection (then there is no event base). Prints what is wrong
- * and returns an exit code, or 0. device_close() is due either way.
+ * Open; role 0 for commands without a connection (then there is no event base). Prints what is
+ * wrong and returns an exit code, or 0. device_close() is due either way.
  */
 int device_open(struct device *d, const struct device_options *o, enum conn_role role);
 /* Call stop(arg) at SIGTERM or SIGINT. */

@@ -129,8 +129,8 @@ static int take_terms(struct stream *s, const struct msg_salt *m, struct neg_ter
     memcpy(t->shk, s->shk, KEY_BYTES);
     if (strcmp(m->initiator, t->initiator) != 0 || strcmp(m->responder, t->responder) != 0 ||
         !offer_equal(&t->i_offer, &c->offer) ||
-        offer_choose(&t->choice, &t->i_offer, &t->r_offer) != 0 || t->choice.profile != m->profile ||
-        t->choice.suite != m->suite || t->choice.codec != m->codec)
+        offer_choose(&t->choice, &t->i_offer, &t->r_offer) != 0 ||
+        t->choice.profile != m->profile || t->choice.suite != m->suite || t->choice.codec != m->codec)
         return ERR_AUTH;
     err = body_open(&body, MSG_SALT_BODY, &m->sealed, &c->home->secrets->key, plain,
                     sizeof(plain));

@@ -208,7 +208,8 @@ static int parse(const struct command *c, struct device_options *o, int argc, ch
         }
         if (code == '?' || !has_word(c->options, all_options[at].name)) {
             fail(EXIT_USAGE, "%s: %s", argv[optind - 1],
-                 code == '?' && optopt >= OPT_HOME ? "its value is missing" : "no such option here");
+                 code == '?' && optopt >= OPT_HOME ? "its value is missing"
+                                                   : "no such option here");
             print_usage(stderr, c);
             return EXIT_USAGE;
         }

@@ -62,7 +62,8 @@ struct out_negotiation {
 
 void out_item_free(struct out_item *item);
 
-/* Queue a message (peer, profile, codec, message, cover): sets id, seq, queued_at. In the caller's transaction, as all writes here. */
+/* Queue a message (peer, profile, codec, message, cover): sets id, seq, queued_at. In the caller's
+ * transaction, as all writes here. */
 int outbox_put(struct sql *db, struct out_item *item);
 /* The oldest QUEUED message to peer, with its bytes. ERR_NOTFOUND. */
 int outbox_next_queued(struct sql *db, const char *peer, struct out_item *item);

@@ -78,12 +78,12 @@ int peer_meet(struct sql *db, const char *id, const uint8_t key[KEY_BYTES], uint
 int peer_trust(struct sql *db, const char *id, const uint8_t key[KEY_BYTES], enum peer_trust trust)
 {
     struct peer p;
-    int err = peer_get(db, id, &p);
+    int is_known, err = peer_get(db, id, &p);
 
     if (err != 0 && err != ERR_NOTFOUND)
         return err;
-    return put(db, id, key, err == 0 && memcmp(p.key, key, KEY_BYTES) == 0 ? p.enrolment : 0,
-               trust);
+    is_known = err == 0 && sodium_memcmp(p.key, key, KEY_BYTES) == 0;
+    return put(db, id, key, is_known ? p.enrolment : 0, trust);
 }
 
 int peer_each(struct sql *db, int (*each)(void *arg, const struct peer *p), void *arg)

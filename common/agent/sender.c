@@ -1,4 +1,4 @@
-/* sender.c - the sending engine: the link's messages to the streams, and one transaction a batch. */
+/* sender.c - the sending engine: the link's messages to the streams, one transaction a batch. */
 #include "common/agent/sender.h"
 
 #include <stdlib.h>

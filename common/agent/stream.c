@@ -138,7 +138,7 @@ void stream_begin(struct stream *s)
         ask_resume(s, current.keys.session);
     while (outbox_next_session(db, s->peer, after, session) == 0) {
         after = session;
-        if (!has_current || memcmp(session, current.keys.session, SESSION_ID_BYTES) != 0)
+        if (!has_current || sodium_memcmp(session, current.keys.session, SESSION_ID_BYTES) != 0)
             ask_resume(s, session);
     }
     sodium_memzero(&current.keys, sizeof(current.keys));
@@ -161,7 +161,7 @@ static void check_rollback(struct stream *s, const struct msg_resumed *m)
     struct out_session current;
 
     if (out_session_current(c->db, s->peer, &current) == 0 &&
-        memcmp(current.keys.session, m->session, SESSION_ID_BYTES) == 0 &&
+        sodium_memcmp(current.keys.session, m->session, SESSION_ID_BYTES) == 0 &&
         m->next > current.next) {
         c->handlers->trouble(c->arg, s->peer, 0, REASON_NONE,
                              "our state is older than what the cloud has seen (a restored "
