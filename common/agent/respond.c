@@ -331,8 +331,8 @@ static void note_agreed(const struct responder *r, const struct pending *p)
 }
 
 /* All checks have passed: make the session, save it, and fill in the answer. */
-static int accept_request(const struct responder *r, const struct pending *p,
-                          const struct blob *request, struct recv_answer *a)
+static int accept_request(const struct responder *r, struct pending *p, const struct blob *request,
+                          struct recv_answer *a)
 {
     struct msg_neg_answer fields = {.reason = REASON_NONE};
     uint8_t sealed[NEG_SEALED_MAX];
@@ -354,8 +354,10 @@ static int accept_request(const struct responder *r, const struct pending *p,
     err = encode_answer(a, &fields);
     if (err == 0)
         err = save_session(r, p, &done, a);
-    if (err == 0)
+    if (err == 0) {
         note_agreed(r, p);
+        sodium_memzero(p, sizeof(*p));
+    }
 out:
     if (err != 0)
         a->len = 0;
@@ -377,7 +379,6 @@ static int answer_first(struct responder *r, struct pending *p, const struct msg
                         struct recv_answer *a)
 {
     unsigned reason = p->reason;
-    int err;
 
     if (!is_accepted(r, p->terms.initiator))
         reason = REASON_POLICY;
@@ -385,10 +386,7 @@ static int answer_first(struct responder *r, struct pending *p, const struct msg
         reason = REASON_CHECK_FAILED;
     if (reason != REASON_NONE)
         return refuse(r, p->terms.initiator, reason, a);
-    err = accept_request(r, p, &m->noise, a);
-    if (err == 0)
-        sodium_memzero(p, sizeof(*p));
-    return err;
+    return accept_request(r, p, &m->noise, a);
 }
 
 int respond_on_forward(struct responder *r, const struct msg_neg_forward *m,
