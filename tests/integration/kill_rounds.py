@@ -1,0 +1,338 @@
+#!/usr/bin/env python3
+"""kill_rounds.py - kill -9 of the three programs at random instants, and what must hold after it.
+
+    kill_rounds.py [--rounds N] [--seed S] [--kill PROGRAM,...]
+
+A cloud and two devices that send to each other without pause. In every round one of the programs
+is killed and started again. A model knows which text became which sequence number: when an sds is
+killed, its state says how many of the lines it had taken; those it had not taken are fed no more.
+Now and then all is let come to rest, and the receivers' inboxes are compared with the model: every
+message taken is there exactly once, in order, with its text; stdout showed each of them, and
+nothing else. Interrupt it to end early.
+"""
+import argparse
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+from testbed import Failure, Testbed, wait_until
+
+UNDER_WAY = 120   # messages of one sender that are not receipted yet
+SETTLE_EACH = 25  # rounds
+KILL_WITHIN = 0.150
+
+
+class Direction:
+    """Messages from one device to another: the two programs, and the model."""
+
+    def __init__(self, bed, sender, receiver, rng):
+        self.bed = bed
+        self.sender, self.receiver = sender, receiver
+        self.inbox = bed.path(f"inbox-{receiver}")
+        self.rng = random.Random(rng.random())
+        self.lock = threading.RLock()
+        self.texts = {}      # seq -> text, of what was fed and is not settled
+        self.next_seq = 1
+        self.packages = {}   # seq -> (session, index)
+        self.accepted, self.receipted = set(), set()
+        self.lines = {}      # (session, index) -> (seq, text, kills of sdr when it was printed)
+        self.old_lines = {}  # the same, of what was settled last
+        self.settled = 0     # up to this seq all is checked
+        self.last_row = 0    # of the inbox table
+        self.ended = {}      # seq -> kills of sds when it was reported receipted
+        self.sds_kills = self.sdr_kills = 0
+        self.count = dict.fromkeys(("fed", "taken", "accepted", "receipted", "lost", "duplicated",
+                                    "disordered", "late", "repeated"), 0)
+        self.wrong = []
+        self.sds = self.sdr = None
+
+    def start_sds(self):
+        self.sds = self.bed.start("sds", "run", "--home", self.bed.path(self.sender), "--to",
+                                  self.receiver, "--covers", self.bed.covers, "--json",
+                                  on_line=self.on_status, stdin=True)
+        os.set_blocking(self.sds.process.stdin.fileno(), False)
+
+    def start_sdr(self):
+        self.sdr = self.bed.start("sdr", "run", "--home", self.bed.path(self.receiver), "--json",
+                                  "--inbox", self.inbox, on_line=self.on_shown)
+
+    def on_status(self, line):
+        status = json.loads(line)
+        seq, what = status["seq"], status["status"]
+        package = (status.get("session"), status.get("index"))
+        with self.lock:
+            if what not in ("accepted", "receipted"):
+                self.wrong.append(f"status {line.strip()}")
+            elif self.ended.get(seq) == self.sds_kills:
+                self.wrong.append(f"a status after the last one: {line.strip()}")
+            elif seq <= self.settled:
+                self.count["repeated"] += 1
+            elif self.packages.setdefault(seq, package) != package:
+                self.wrong.append(f"seq {seq} became two packages")
+            elif what == "accepted":
+                self.accepted.add(seq)
+            else:
+                self.receipted.add(seq)
+                self.ended[seq] = self.sds_kills
+
+    def on_shown(self, line):
+        shown = json.loads(line)
+        key = (shown["session"], shown["index"])
+        with self.lock:
+            before = self.lines.get(key) or self.old_lines.get(key)
+            if before is not None:
+                self.count["repeated"] += 1
+                if before[:2] != (shown["seq"], shown.get("text")) or before[2] == self.sdr_kills:
+                    self.wrong.append(f"shown twice without a crash: {line.strip()}")
+                return
+            if not shown["verified"] or self.texts.get(shown["seq"]) != shown.get("text"):
+                self.wrong.append(f"shown, but never sent: {line.strip()}")
+                return
+            self.lines[key] = (shown["seq"], shown.get("text"), self.sdr_kills)
+
+    def feed(self):
+        """A few more lines, when not too many are under way. Nothing that could block: all that is
+        under way fits into the pipe."""
+        with self.lock:
+            room = UNDER_WAY - (len(self.texts) - len(self.receipted))
+            if room <= 0 or self.sds is None:
+                return
+            data = b""
+            for _ in range(self.rng.randint(1, min(room, 16))):
+                filler = "".join(self.rng.choices("abc\u00e4\u20ac \\\"", k=self.rng.randint(0, 90)))
+                text = f"{self.sender} {self.count['fed']} {filler}"
+                self.count["fed"] += 1
+                self.texts[self.next_seq] = text
+                self.next_seq += 1
+                data += text.encode() + b"\n"
+            if self.sds.process.stdin.write(data) != len(data):
+                raise Failure("sds does not read its input")
+
+    def kill_sds(self):
+        with self.lock:
+            sds, self.sds = self.sds, None
+        sds.kill()
+        with self.lock:
+            self.sds_kills += 1
+            rows = self.bed.ask(self.sender, "SELECT last FROM send_seq WHERE peer = ?",
+                                self.receiver)
+            taken = rows[0][0] if rows else 0
+            if any(seq > taken for seq in self.packages):
+                self.wrong.append(f"reported, but not in the state (up to {taken})")
+            self.texts = {s: t for s, t in self.texts.items() if s <= taken}
+            self.next_seq = taken + 1
+            self.start_sds()
+
+    def kill_sdr(self):
+        self.sdr.kill()
+        with self.lock:
+            self.sdr_kills += 1
+            self.start_sdr()
+
+    def is_quiet(self):
+        with self.lock:
+            return len(self.receipted) == len(self.texts) or bool(self.wrong)
+
+    def check_rows(self):
+        """The inbox table: each message once, in order, with its text. Returns {name: text}."""
+        files, last_seq = {}, self.settled
+        rows = self.bed.ask(self.receiver,
+                            "SELECT id, peer, seq, hex(session), idx, message, late FROM inbox"
+                            " WHERE id > ? ORDER BY id", self.last_row)
+        seen = set()
+        for row, peer, seq, session, index, message, late in rows:
+            self.last_row = row
+            session = session.lower()
+            self.count["late"] += late
+            if seq in seen or seq <= self.settled:
+                self.count["duplicated"] += 1
+            elif seq < last_seq:
+                self.count["disordered"] += 1
+            elif peer != self.sender or message.decode() != self.texts.get(seq):
+                self.wrong.append(f"inbox: seq {seq} has another text")
+            elif self.packages.get(seq) != (session, index):
+                self.wrong.append(f"inbox: seq {seq} is another package than reported")
+            elif self.lines.get((session, index), (0,))[0] != seq:
+                self.wrong.append(f"inbox: seq {seq} was never shown")
+            seen.add(seq)
+            last_seq = max(last_seq, seq)
+            files[f"from-{peer}-{seq:010}-{session[:8]}-{index:010}.msg"] = self.texts.get(seq)
+        self.count["lost"] += len(set(self.texts) - seen)
+        if len(self.lines) != len(seen):
+            self.wrong.append(f"{len(self.lines)} messages shown, {len(seen)} in the inbox")
+        return files
+
+    def check_files(self, files):
+        there = {n for n in os.listdir(self.inbox) if not n.startswith(".")}
+        wanted = set(files) | {n[:-4] + ".pgm" for n in files}
+        for name in sorted(there ^ wanted)[:3]:
+            self.wrong.append(f"file {name} is {'missing' if name in wanted else 'too much'}")
+        for name in there & wanted:
+            path = os.path.join(self.inbox, name)
+            with open(path, "rb") as f:
+                content = f.read()
+            if name.endswith(".msg") and content.decode() != files[name]:
+                self.wrong.append(f"file {name} has another text")
+            if name.endswith(".pgm") and len(content) != len(b"P5\n128 128\n255\n") + 128 * 128:
+                self.wrong.append(f"file {name} is not whole")
+            os.unlink(path)
+
+    def settle(self):
+        """At rest: compare with the model, and begin a new one."""
+        with self.lock:
+            self.check_files(self.check_rows())
+            for what, n in (("taken", self.texts), ("accepted", self.accepted),
+                            ("receipted", self.receipted)):
+                self.count[what] += len(n)
+            self.settled = self.next_seq - 1
+            self.old_lines = dict(self.lines)
+            self.ended = {s: k for s, k in self.ended.items() if s in self.texts}
+            for model in (self.texts, self.packages, self.accepted, self.receipted, self.lines):
+                model.clear()
+
+
+class Rounds:
+    def __init__(self, bed, rng, programs):
+        self.bed, self.rng, self.programs = bed, rng, programs
+        self.directions = [Direction(bed, "anna", "bert", rng), Direction(bed, "bert", "anna", rng)]
+        self.kills = dict.fromkeys(("cloudd", "sds", "sdr"), 0)
+        self.done = 0
+        self.feeding = True
+        self.error = None
+        self.feeder = threading.Thread(target=self.feed, daemon=True)
+
+    def start(self):
+        self.bed.start_cloud()
+        self.bed.enrol("anna", "synth1a.pgm")
+        self.bed.enrol("bert", "synth2a.pgm")
+        for d in self.directions:
+            d.start_sdr()
+            d.start_sds()
+        self.feeder.start()
+
+    def feed(self):
+        try:
+            while self.feeding is not None:
+                for d in self.directions:
+                    if self.feeding:
+                        d.feed()
+                time.sleep(0.004)
+        except (Failure, OSError) as e:
+            self.error = e
+
+    def progress(self):
+        return sum(len(d.packages) + len(d.receipted) for d in self.directions)
+
+    def check(self):
+        if self.error is not None:
+            raise Failure(self.error)
+        for d in self.directions:
+            if d.wrong:
+                raise Failure(f"{d.sender} to {d.receiver}: {'; '.join(d.wrong[:5])}")
+            bad = {k: d.count[k] for k in ("lost", "duplicated", "disordered", "late")}
+            if any(bad.values()):
+                raise Failure(f"{d.sender} to {d.receiver}: {bad}")
+
+    def kill(self, program):
+        self.kills[program] += 1
+        if program == "cloudd":
+            self.bed.cloud.kill()
+            self.bed.start_cloud()
+        elif program == "sds":
+            self.rng.choice(self.directions).kill_sds()
+        else:
+            self.rng.choice(self.directions).kill_sdr()
+
+    def one(self):
+        before = self.progress()
+        if self.rng.random() < 0.75:
+            wait_until("messages move", lambda: self.progress() > before or self.error, 30)
+        time.sleep(self.rng.uniform(0, KILL_WITHIN))
+        self.kill(self.rng.choice(self.programs))
+        if len(set(self.programs)) > 1 and self.rng.random() < 0.15:
+            self.kill(self.rng.choice(self.programs))
+        self.done += 1
+        self.check()
+
+    def settle(self):
+        self.feeding = False
+        time.sleep(0.02)  # the feeder may be at it
+        wait_until("all is receipted", lambda: all(d.is_quiet() for d in self.directions))
+        self.check()
+        # The receipt goes out before the line is printed.
+        wait_until("all is shown", lambda: all(len(d.lines) >= len(d.texts)
+                                               for d in self.directions), 10)
+        for d in self.directions:
+            d.settle()
+        self.check()
+        self.feeding = True
+
+    def run(self, rounds):
+        try:
+            while self.done < rounds:
+                self.one()
+                if self.done % SETTLE_EACH == 0 or self.done == rounds:
+                    self.settle()
+                    if self.done < rounds:
+                        print(self.summary(), flush=True)
+        except KeyboardInterrupt:
+            self.settle()
+
+    def end(self):
+        """The orderly way: end of input, then SIGTERM; every program exits 0."""
+        self.feeding = None
+        self.feeder.join()
+        for d in self.directions:
+            d.sds.process.stdin.close()
+        codes = [d.sds.wait() for d in self.directions]
+        codes += [d.sdr.stop() for d in self.directions]
+        codes.append(self.bed.cloud.stop())
+        if any(codes):
+            raise Failure(f"exit codes of two sds, two sdr and cloudd: {codes}")
+
+    def summary(self):
+        total = {k: sum(d.count[k] for d in self.directions) for k in self.directions[0].count}
+        return (f"kill_rounds: {self.done} rounds; kills: cloudd {self.kills['cloudd']}, sds "
+                f"{self.kills['sds']}, sdr {self.kills['sdr']}; messages: fed {total['fed']}, "
+                f"taken {total['taken']}, accepted {total['accepted']}, receipted "
+                f"{total['receipted']}, lost {total['lost']}, duplicated {total['duplicated']}, "
+                f"out of order {total['disordered']}, late {total['late']}; lines repeated after "
+                f"a crash {total['repeated']}")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    p.add_argument("--rounds", type=int, default=15)
+    p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    p.add_argument("--kill", default="cloudd,cloudd,cloudd,sds,sdr",
+                   help="programs, each as often as it is named")
+    args = p.parse_args()
+    print(f"kill_rounds: seed {args.seed}", flush=True)
+    folder = tempfile.mkdtemp(prefix="kill-rounds-")
+    bed = Testbed(folder)
+    rounds = Rounds(bed, random.Random(args.seed), args.kill.split(","))
+    try:
+        rounds.start()
+        rounds.run(args.rounds)
+        rounds.end()
+        print(rounds.summary())
+    except Failure as e:
+        print(rounds.summary())
+        print(f"kill_rounds: not ok: {e}")
+        bed.show_errors()
+        print(f"kill_rounds: the homes are kept in {folder}")
+        return 1
+    finally:
+        rounds.feeding = None
+        bed.close()
+    shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
