@@ -176,29 +176,29 @@ static void check_line(const char *bytes, size_t len, int json, const char *expe
     free(r.message);
 }
 
-#define ZEROS    "0000000000000000000000000000000000000000000000000000000000000000"
-#define HEAD     "{\"from\":\"alice\",\"session\":\"" ZEROS "\",\"index\":2,"
-#define VERIFIED HEAD "\"seq\":3,\"profile\":\"auth\",\"verified\":true,"
+#define CHECK(bytes, json, expected) check_line(bytes, sizeof(bytes) - 1, json, expected)
+#define ZEROS                        "0000000000000000000000000000000000000000000000000000000000000000"
+#define HEAD                         "{\"from\":\"alice\",\"session\":\"" ZEROS "\",\"index\":2,"
+#define VERIFIED                     HEAD "\"seq\":3,\"profile\":\"auth\",\"verified\":true,"
 
 static void show_message__text_and_bytes__json_says_which(void **state)
 {
     (void)state;
-    check_line("hi \"there\"\n", 11, 1,
-               VERIFIED "\"text\":\"hi \\\"there\\\"\\n\",\"bytes\":11}\n");
-    check_line("", 0, 1, VERIFIED "\"text\":\"\",\"bytes\":0}\n");
-    check_line("a\0b", 3, 1, VERIFIED "\"message_b64\":\"YQBi\",\"bytes\":3}\n");
-    check_line("\xff\xfe", 2, 1, VERIFIED "\"message_b64\":\"//4=\",\"bytes\":2}\n");
+    CHECK("hi \"there\"\n", 1, VERIFIED "\"text\":\"hi \\\"there\\\"\\n\",\"bytes\":11}\n");
+    CHECK("", 1, VERIFIED "\"text\":\"\",\"bytes\":0}\n");
+    CHECK("a\0b", 1, VERIFIED "\"message_b64\":\"YQBi\",\"bytes\":3}\n");
+    CHECK("\xff\xfe", 1, VERIFIED "\"message_b64\":\"//4=\",\"bytes\":2}\n");
 }
 
 static void show_message__steering_characters__made_harmless(void **state)
 {
     (void)state;
-    check_line("gr\xc3\xbc\xc3\x9f", 6, 0, "alice: gr\xc3\xbc\xc3\x9f\n");
-    check_line("a\x1b[2Jb\nbob: c\r\t\x7f", 16, 0, "alice: a\\x1b[2Jb\\nbob: c\\x0d\\x09\\x7f\n");
-    check_line("a\xc2\x9b\xe2\x80\xae\xe2\x80\xa8\xe2\x81\xa6z", 12, 0,
-               "alice: a\\xc2\\x9b\\xe2\\x80\\xae\\xe2\\x80\\xa8\\xe2\\x81\\xa6z\n");
-    check_line("\xe2\x82\xac", 3, 0, "alice: \xe2\x82\xac\n");
-    check_line("a\0b", 3, 0, "alice: (3 bytes that are not text)\n");
+    CHECK("gr\xc3\xbc\xc3\x9f", 0, "alice: gr\xc3\xbc\xc3\x9f\n");
+    CHECK("a\x1b[2Jb\nbob: c\r\t\x7f", 0, "alice: a\\x1b[2Jb\\nbob: c\\x0d\\x09\\x7f\n");
+    CHECK("a\xc2\x9b\xe2\x80\xae\xe2\x80\xa8\xe2\x81\xa6z", 0,
+          "alice: a\\xc2\\x9b\\xe2\\x80\\xae\\xe2\\x80\\xa8\\xe2\\x81\\xa6z\n");
+    CHECK("\xe2\x82\xac", 0, "alice: \xe2\x82\xac\n");
+    CHECK("a\0b", 0, "alice: (3 bytes that are not text)\n");
 }
 
 static void show_failure__json__never_a_message(void **state)
