@@ -19,6 +19,7 @@
 #define BACKOFF_MAX_MS  5000
 #define HANDSHAKE_S     10
 #define LINGER_MS       2000
+#define STOP_MS         10000 /* for what is queued to leave, when the cloud does not read */
 #define READ_AT_ONCE    (4u << 20)   /* bytes taken from the socket ahead of the handlers */
 #define WRITE_LOW       (256u << 10) /* below so many unsent bytes the handlers may add more */
 
@@ -35,6 +36,8 @@ struct link {
     struct event *timer; /* deadline while connecting, else the next try */
     enum conn_state state;
     int connected, stopping, lingering, up;
+    int was_up;  /* a handshake with the pinned key was completed before */
+    int is_hint; /* `reason` was said without proof: anybody on the way can say it */
     unsigned backoff_ms;
     unsigned reason; /* the cloud's last word */
     char detail[256];
@@ -81,7 +84,8 @@ static int is_final(unsigned reason)
 
 static void lose(struct link *l, const char *text)
 {
-    int final = is_final(l->reason) || !l->config.retry;
+    /* Who was let in once is not turned away for good by a word that anybody could have said. */
+    int final = (is_final(l->reason) && !(l->is_hint && l->was_up)) || !l->config.retry;
     unsigned ms = l->backoff_ms;
 
     if (l->stopping) {
@@ -190,7 +194,7 @@ static void send_attach(struct link *l)
 
 static void now_up(struct link *l)
 {
-    l->up = 1;
+    l->up = l->was_up = 1;
     l->backoff_ms = BACKOFF_MIN_MS;
     evtimer_del(l->timer);
     l->config.handlers->up(l->config.arg);
@@ -216,9 +220,10 @@ static int on_reply(struct link *l, const struct msg_hop_reply *r)
 static void remember(struct link *l, unsigned reason, const struct blob *detail)
 {
     l->reason = reason;
+    l->is_hint = l->state == CONN_NEW;
     say(l->detail, sizeof(l->detail), 0, "%.*s", (int)detail->len, (const char *)detail->p);
     for (char *c = l->detail; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
             *c = '?';
 }
 
@@ -360,6 +365,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static void connect_now(struct link *l)
 {
     l->reason = REASON_NONE;
+    l->is_hint = 0;
     l->detail[0] = '\0';
     l->bev = bufferevent_socket_new(l->config.base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (l->bev == NULL) {
@@ -425,6 +431,8 @@ void link_stop(struct link *l)
     l->stopping = 1;
     if (l->bev == NULL || link_backlog(l) == 0)
         finish_stop(l);
+    else
+        arm(l, STOP_MS);
 }
 
 void link_stop_gently(struct link *l)
