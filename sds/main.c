@@ -33,7 +33,7 @@ static const struct command commands[] = {
      "  --covers FOLDER      pictures, used in turn\n"
      "  --profile P          auth\n"
      "  --stego CODE         light or stealth\n" DEVICE_ABOUT,
-     stream_run},
+     lines_run},
     {"peers", PEERS_OPTIONS, PEERS_USAGE, PEERS_ABOUT, peers_run},
 };
 

@@ -23,6 +23,6 @@ void report_item(const struct out_item *item, enum out_status status, unsigned r
 void report_phase(const char *peer, enum out_phase phase, const uint8_t key[KEY_BYTES]);
 
 int send_run(struct device_options *o);
-int stream_run(struct device_options *o);
+int lines_run(struct device_options *o);
 
 #endif

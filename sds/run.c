@@ -1,4 +1,4 @@
-/* stream.c - `sds run`: a message a line from stdin, until all are receipted. */
+/* run.c - `sds run`: a message a line from stdin, until all are receipted. */
 #include "sds/sds.h"
 
 #include <errno.h>
@@ -247,7 +247,7 @@ static int prepare(struct streaming *s)
     return 0;
 }
 
-int stream_run(struct device_options *o)
+int lines_run(struct device_options *o)
 {
     struct streaming s = {.o = o};
     int code = device_open(&s.device, o, ROLE_SEND);
