@@ -23,14 +23,16 @@ int sender_begin(struct sender *sender)
 void sender_commit(struct sender *sender)
 {
     struct msg m = {.type = MSG_RECEIPT_ACK};
-    int err = 0;
+    int err = sender->unsaved ? ERR_SYS : 0;
 
     if (sender->in_transaction) {
         sender->in_transaction = 0;
-        err = sql_commit(sender->config.db);
+        if (err == 0)
+            err = sql_commit(sender->config.db);
         if (err != 0)
             sql_rollback(sender->config.db);
     }
+    sender->unsaved = err != 0;
     /* What is not saved is not acknowledged: the cloud will say it again. */
     for (size_t i = 0; err == 0 && i < sender->acks_n; i++) {
         m.u.receipt_ack = sender->acks[i];
@@ -89,6 +91,12 @@ static void on_idle(void *arg)
     struct sender *sender = arg;
 
     sender_commit(sender);
+    if (sender->unsaved) {
+        sender->unsaved = 0;
+        link_drop(sender->link, "what the cloud said could not be saved to state.db; free some "
+                                "disk space. It will be said again");
+        return;
+    }
     pump_all(sender);
 }
 

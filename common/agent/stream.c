@@ -91,7 +91,8 @@ void stream_reject_queued(struct stream *s, unsigned reason)
 {
     struct out_item item;
 
-    while (outbox_next_queued(s->sender->config.db, s->peer, &item) == 0) {
+    while (!s->sender->unsaved &&
+           outbox_next_queued(s->sender->config.db, s->peer, &item) == 0) {
         verdict_end(s->sender, &item, STATUS_REJECTED, reason);
         out_item_free(&item);
     }

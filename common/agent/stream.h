@@ -50,6 +50,7 @@ struct sender {
     int in_transaction;
     struct msg_receipt_ack acks[ACKS_MAX]; /* sent once the transaction is on the disk */
     size_t acks_n;
+    int unsaved; /* a word of the cloud could not be saved: it must say it again */
 };
 
 /* What the cloud says in one breath is saved in one transaction: begin it if none is open (0 or

@@ -19,6 +19,8 @@ void verdict_end(struct sender *sender, const struct out_item *item, enum out_st
 {
     if (sender_begin(sender) == 0 && outbox_delete(sender->config.db, item->id) == 0)
         tell(sender, item, status, reason);
+    else
+        sender->unsaved = 1;
 }
 
 void verdict_on_accepted(struct sender *sender, const struct msg_accepted *m)
@@ -151,11 +153,14 @@ static void judge(struct sender *sender, struct out_item *item, const struct msg
 void verdict_on_receipt(struct sender *sender, const struct msg_receipt *m)
 {
     struct out_item item;
+    int err = outbox_find(sender->config.db, m->session, m->index, &item);
 
-    if (outbox_find(sender->config.db, m->session, m->index, &item) == 0) {
+    if (err == 0) {
         if (strcmp(item.peer, m->peer) == 0)
             judge(sender, &item, m);
         out_item_free(&item);
+    } else if (err != ERR_NOTFOUND) {
+        sender->unsaved = 1;
     }
     acknowledge(sender, m);
 }
