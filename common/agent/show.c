@@ -108,13 +108,11 @@ static void harmless(FILE *f, const uint8_t *p, size_t len)
 
 static void text_message(FILE *f, const struct inbox_record *r)
 {
-    fprintf(f, "%s: ", r->peer);
+    fprintf(f, "%s%s: ", r->peer, r->late ? " (late)" : "");
     if (is_text(r))
         harmless(f, r->message, r->bytes);
     else
         fprintf(f, "(%zu bytes that are not text)", r->bytes);
-    if (r->late)
-        fputs(" (late)", f);
 }
 
 int show_message(const struct show *s, const struct inbox_record *r)

@@ -177,8 +177,8 @@ static void check_line(const char *bytes, size_t len, int json, const char *expe
 }
 
 #define CHECK(bytes, json, expected) check_line(bytes, sizeof(bytes) - 1, json, expected)
-#define ZEROS                        "0000000000000000000000000000000000000000000000000000000000000000"
-#define HEAD                         "{\"from\":\"alice\",\"session\":\"" ZEROS "\",\"index\":2,"
+#define ZEROS_32                     "00000000000000000000000000000000"
+#define HEAD                         "{\"from\":\"alice\",\"session\":\"" ZEROS_32 ZEROS_32 "\",\"index\":2,"
 #define VERIFIED                     HEAD "\"seq\":3,\"profile\":\"auth\",\"verified\":true,"
 
 static void show_message__text_and_bytes__json_says_which(void **state)
