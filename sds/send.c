@@ -18,6 +18,7 @@ struct target {
     unsigned reason;
     int is_over;   /* has its last status */
     int is_parked; /* nothing more can happen until the receiver is there */
+    int is_stuck;  /* nor until somebody acts */
 };
 
 struct sending {
@@ -55,7 +56,8 @@ static void stop_when_done(struct sending *s)
     for (size_t i = 0; i < s->n; i++) {
         const struct target *t = &s->targets[i];
 
-        if (!t->is_over && !(s->o->no_wait && (t->is_parked || t->status == STATUS_ACCEPTED)))
+        if (!t->is_over && !t->is_stuck &&
+            !(s->o->no_wait && (t->is_parked || t->status == STATUS_ACCEPTED)))
             return;
     }
     stop(s);
@@ -87,10 +89,14 @@ static void on_trouble(void *arg, const char *peer, int final, unsigned reason, 
     struct sending *s = arg;
 
     fprintf(stderr, "sds send: %s: %s\n", peer, why);
-    if (final || reason == REASON_MAILBOX_FULL || reason == REASON_DISK_FULL) {
-        s->failed = 1;
-        stop(s);
+    if (!final && reason != REASON_MAILBOX_FULL && reason != REASON_DISK_FULL)
+        return;
+    /* One receiver's trouble is not the others'; an earlier message's is not this one's. */
+    for (size_t i = 0; i < s->n; i++) {
+        if (strcmp(s->targets[i].item.peer, peer) == 0 && !s->targets[i].is_over)
+            s->targets[i].is_stuck = s->failed = 1;
     }
+    stop_when_done(s);
 }
 
 static void on_phase(void *arg, const char *peer, enum out_phase phase,
