@@ -75,6 +75,8 @@ void text_json(FILE *f, const char *s, size_t len)
             fputs("\\n", f);
         else if (p[i] < 0x20 || p[i] == 0x7f)
             fprintf(f, "\\u%04x", p[i]);
+        else if (n == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0)
+            fprintf(f, "\\u%04x", p[i + 1]); /* C1: a terminal may obey it */
         else
             fwrite(p + i, 1, n, f);
         i += n > 0 ? n : 1;
