@@ -1,19 +1,17 @@
 /*
  * bench_stego.c - what hiding costs: time of embed and extract against BLAKE2b over the same bytes
- * (medians), and what the change does to each cover. Usage: bench_stego [COVERS], a folder of
- * 8-bit images, ../shared/data/covers when not given.
+ * (medians), what the change does to each cover, and which of the project's bars are met. Usage:
+ * bench_stego [COVERS], a folder of 8-bit images, tests/data/covers when not given.
  */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <sodium.h>
 
 #include "common/image.h"
 #include "common/stego.h"
+#include "tests/bench/bench.h"
 
 #define ROUNDS 401
 #define KEYS   32 /* different keys per cover in the table of quality */
@@ -28,34 +26,8 @@ struct sum {
 /* Sums per payload, code and side 128 or 256. */
 static struct sum sums[2][2][2];
 
-static double now_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
-static double median(double *v, size_t n)
-{
-    qsort(v, n, sizeof(*v), by_value);
-    return v[n / 2];
-}
-
-static void fill(void *p, size_t n, uint32_t number)
-{
-    uint8_t seed[randombytes_SEEDBYTES] = {0};
-
-    memcpy(seed, &number, sizeof(number));
-    randombytes_buf_deterministic(p, n, seed);
-}
+/* The larger ratio to hashing of embed and extract, `light`, 128x128, over the payloads. */
+static double worst_ratio;
 
 /* The three medians of one row, all taken in the same rounds. */
 static void time_row(unsigned side, enum stego_code code, size_t bits)
@@ -67,25 +39,28 @@ static void time_row(unsigned side, enum stego_code code, size_t bits)
     struct stego_keys keys;
     size_t wrong = 0;
 
-    fill(cover, n, side);
+    bench_fill(cover, n, side);
     for (size_t r = 0; r < rounds; r++) {
-        fill(&keys, sizeof(keys), (uint32_t)r);
-        fill(payload, sizeof(payload), (uint32_t)r + 7777);
+        bench_fill(&keys, sizeof(keys), (uint32_t)r);
+        bench_fill(payload, sizeof(payload), (uint32_t)r + 7777);
         memcpy(stego, cover, n);
-        double t0 = now_us();
+        double t0 = bench_now_us();
         crypto_generichash_blake2b(digest, sizeof(digest), stego, n, NULL, 0);
-        double t1 = now_us();
+        double t1 = bench_now_us();
         wrong += stego_embed(stego, side, side, &keys, code, payload, bits) != 0;
-        double t2 = now_us();
+        double t2 = bench_now_us();
         wrong += stego_extract(stego, side, side, &keys, code, got, bits) != 0;
-        double t3 = now_us();
+        double t3 = bench_now_us();
         wrong += memcmp(payload, got, bits / 8) != 0;
         hash[r] = t1 - t0;
         embed[r] = t2 - t1;
         extract[r] = t3 - t2;
     }
-    double h = median(hash, rounds), e = median(embed, rounds), x = median(extract, rounds);
+    double h = bench_median(hash, rounds), e = bench_median(embed, rounds),
+           x = bench_median(extract, rounds);
 
+    if (code == STEGO_LIGHT && side == 128)
+        worst_ratio = fmax(worst_ratio, fmax(e, x) / h);
     printf("%-8s %5u %5zu %10.1f %10.1f %10.1f %8.2f %8.2f %6zu\n", stego_code_name(code), side,
            bits, h, e, x, e / h, x / h, wrong);
     free(cover);
@@ -118,8 +93,8 @@ static void quality_cell(const struct image *cover, enum stego_code code, size_t
     for (uint32_t r = 0; r < KEYS; r++) {
         struct image_diff diff = {0, 0, 0};
 
-        fill(&keys, sizeof(keys), r);
-        fill(payload, sizeof(payload), r + 7777);
+        bench_fill(&keys, sizeof(keys), r);
+        bench_fill(payload, sizeof(payload), r + 7777);
         memcpy(stego.pixels, cover->pixels, image_pixels(cover));
         if (stego_embed(stego.pixels, w, h, &keys, code, payload, payloads[p]) != 0 ||
             image_compare(cover, &stego, &diff) != 0)
@@ -174,6 +149,30 @@ static void quality_means(void)
     }
 }
 
+static double mean_psnr(size_t payload, enum stego_code code, size_t side)
+{
+    const struct sum *s = &sums[payload][code - STEGO_LIGHT][side / 256];
+
+    return s->n > 0 ? s->psnr / s->n : 0;
+}
+
+static void bar(const char *what, const char *wanted, double got, int met)
+{
+    printf("%-44s %12s %9.2f   %s\n", what, wanted, got, met ? "met" : "missed");
+}
+
+static void bars(void)
+{
+    double small = mean_psnr(0, STEGO_LIGHT, 128), large = mean_psnr(1, STEGO_LIGHT, 256);
+    double stealth = mean_psnr(1, STEGO_STEALTH, 256);
+
+    printf("\n%-44s %12s %9s\n", "Bars (PSNR: mean of the covers)", "wanted", "got");
+    bar("light, 64 bits in 128x128, dB", ">= 81", small, small >= 81);
+    bar("light, 192 bits in 256x256, dB", ">= 82.5", large, large >= 82.5);
+    bar("stealth, 192 bits in 256x256, dB (a hope)", ">= 81", stealth, stealth >= 81);
+    bar("light, 128x128, embed or extract / blake2b", "<= 2", worst_ratio, worst_ratio <= 2);
+}
+
 static int is_visible(const struct dirent *e)
 {
     return e->d_name[0] != '.';
@@ -198,6 +197,7 @@ static int quality_table(const char *folder)
     }
     free(names);
     quality_means();
+    bars();
     return 0;
 }
 
@@ -206,5 +206,5 @@ int main(int argc, char **argv)
     if (sodium_init() < 0)
         return 1;
     time_table();
-    return quality_table(argc > 1 ? argv[1] : "../shared/data/covers");
+    return quality_table(argc > 1 ? argv[1] : "tests/data/covers");
 }

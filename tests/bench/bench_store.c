@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cloudd/store.h"
 #include "common/err.h"
+#include "tests/bench/bench.h"
 
 #define RUNS_MAX 25
 #define NOW      1000000
@@ -26,10 +26,7 @@ struct load {
 
 static double now_s(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return bench_now_us() / 1e6;
 }
 
 static void die(const char *what)
@@ -189,21 +186,6 @@ static double fetch_rate(struct load *l)
     return (double)l->total / (now_s() - start);
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x, y;
-
-    memcpy(&x, a, sizeof(x));
-    memcpy(&y, b, sizeof(y));
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, size_t n)
-{
-    qsort(v, n, sizeof(*v), compare);
-    return v[n / 2];
-}
-
 static void bench(const char *folder, size_t size, size_t window, size_t total, size_t runs)
 {
     double put[RUNS_MAX], get[RUNS_MAX], drop[RUNS_MAX];
@@ -227,8 +209,8 @@ static void bench(const char *folder, size_t size, size_t window, size_t total, 
         remove_store(path);
         free(l.body);
     }
-    printf("%8zu %8zu %12.0f %12.0f %12.0f %16.1f\n", size, window, median(put, runs),
-           median(get, runs), median(drop, runs), (double)total / (double)commits);
+    printf("%8zu %8zu %12.0f %12.0f %12.0f %16.1f\n", size, window, bench_median(put, runs),
+           bench_median(get, runs), bench_median(drop, runs), (double)total / (double)commits);
     fflush(stdout);
 }
 
