@@ -201,6 +201,23 @@ int outbox_delete(struct sql *db, int64_t id)
     return sql_do(&q);
 }
 
+int outbox_skip_seq(struct sql *db, const char *peer, uint64_t n)
+{
+    struct sql_query q;
+    int err;
+
+    sql_ask(&q, db, "UPDATE send_seq SET last = last + ? WHERE peer = ?");
+    sql_put_u64(&q, n);
+    sql_put_text(&q, peer);
+    err = sql_do(&q);
+    if (err != 0)
+        return err;
+    sql_ask(&q, db, "UPDATE outbox SET seq = seq + ? WHERE peer = ? AND state = 1");
+    sql_put_u64(&q, n);
+    sql_put_text(&q, peer);
+    return sql_do(&q);
+}
+
 int outbox_count(struct sql *db, const char *peer, uint64_t *queued, uint64_t *packed)
 {
     struct sql_query q;

@@ -34,6 +34,7 @@ struct out_item {
     uint64_t changed_pixels;
     int64_t embed_us;
     int64_t queued_at, accepted_at; /* wall clock, microseconds */
+    int64_t receipted_at;           /* set with STATUS_RECEIPTED only, not stored */
 };
 
 struct out_session {
@@ -77,6 +78,8 @@ int outbox_next_packed(struct sql *db, const char *peer, int64_t after, struct o
 int outbox_set_accepted(struct sql *db, int64_t id, int64_t now_us);
 int outbox_count_resend(struct sql *db, int64_t id);
 int outbox_delete(struct sql *db, int64_t id);
+/* Leave out the next n sequence numbers to peer: what is QUEUED, and what comes, has later ones. */
+int outbox_skip_seq(struct sql *db, const char *peer, uint64_t n);
 /* Messages to peer (NULL: to anyone) that are QUEUED, or that are PACKED or ACCEPTED. */
 int outbox_count(struct sql *db, const char *peer, uint64_t *queued, uint64_t *packed);
 /* Lowest index of the session that is still outstanding; `next` when none is. */

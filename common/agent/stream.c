@@ -155,7 +155,8 @@ static struct stream_resume *find_resume(struct stream *s, const uint8_t *sessio
     return NULL;
 }
 
-/* The cloud has accepted indices that we have not used: our state was rolled back. */
+/* The cloud has accepted indices that we have not used: our state was rolled back. The messages that
+ * it does not know had sequence numbers too; ours must come after them. */
 static void check_rollback(struct stream *s, const struct msg_resumed *m)
 {
     const struct sender_config *c = &s->sender->config;
@@ -167,7 +168,9 @@ static void check_rollback(struct stream *s, const struct msg_resumed *m)
         c->handlers->trouble(c->arg, s->peer, 0, REASON_NONE,
                              "our state is older than what the cloud has seen (a restored "
                              "backup?); a new session is negotiated");
+        (void)sender_begin(s->sender);
         (void)out_session_retire(c->db, s->peer);
+        (void)outbox_skip_seq(c->db, s->peer, m->next - current.next);
     }
     sodium_memzero(&current.keys, sizeof(current.keys));
 }
