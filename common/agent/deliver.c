@@ -114,7 +114,8 @@ static int update_session(const struct delivery *d, struct recv_session *s, cons
     return err != 0 ? err : recv_session_save(d->db, s);
 }
 
-static int put_message(const struct delivery *d, const struct msg_package *p, struct verdict *v)
+static int put_message(const struct delivery *d, const struct recv_session *s,
+                       const struct msg_package *p, struct verdict *v)
 {
     struct inbox_record r = {.index = p->index, .seq = p->seq, .profile = p->profile};
     uint64_t last;
@@ -123,12 +124,12 @@ static int put_message(const struct delivery *d, const struct msg_package *p, st
     memcpy(r.peer, p->from, sizeof(r.peer));
     memcpy(r.session, p->session, SESSION_ID_BYTES);
     r.received = d->now;
-    err = recv_last_get(d->db, r.peer, &last);
+    err = recv_last_get(d->db, s, &last);
     if (err != 0)
         return err;
     r.late = p->seq < last;
     if (p->seq > last)
-        err = recv_last_set(d->db, r.peer, p->seq);
+        err = recv_last_set(d->db, s, p->seq);
     if (err == 0 && d->save != NULL)
         err = save_files(d->save, &r, &p->message, &p->image);
     if (err == 0)
@@ -153,7 +154,7 @@ static int check(const struct delivery *d, const struct msg *m, struct recv_sess
     }
     err = update_session(d, s, a, v);
     if (err == 0)
-        err = put_message(d, &m->u.package, v);
+        err = put_message(d, s, &m->u.package, v);
     if (err == 0)
         sign(v, s, RECEIPT_VERIFIED);
     return err;

@@ -6,7 +6,9 @@
 #include "common/err.h"
 
 #define SESSION_COLUMNS                                                                            \
-    "session, peer, negotiation, chain, receipt, confirm, next, profile, created, used, retired"
+    "session, peer, enrolment, negotiation, chain, receipt, confirm, next, profile, created, "     \
+    "used,"                                                                                        \
+    " retired"
 
 static int found_or(int found, int err)
 {
@@ -26,6 +28,7 @@ int recv_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES],
     if (found) {
         sql_get_fixed(&q, s->keys.session, SESSION_ID_BYTES);
         sql_get_text(&q, s->peer, sizeof(s->peer));
+        s->enrolment = sql_get_u64(&q);
         sql_get_fixed(&q, s->negotiation, NEG_ID_BYTES);
         sql_get_fixed(&q, s->keys.chain, KEY_BYTES);
         sql_get_fixed(&q, s->keys.receipt, KEY_BYTES);
@@ -60,10 +63,11 @@ int recv_session_put(struct sql *db, const struct recv_session *s)
     int err;
 
     sql_ask(&q, db,
-            "INSERT INTO recv_session (" SESSION_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-            "?)");
+            "INSERT INTO recv_session (" SESSION_COLUMNS
+            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     sql_put_bytes(&q, s->keys.session, SESSION_ID_BYTES);
     sql_put_text(&q, s->peer);
+    sql_put_u64(&q, s->enrolment);
     sql_put_bytes(&q, s->negotiation, NEG_ID_BYTES);
     sql_put_bytes(&q, s->keys.chain, KEY_BYTES);
     sql_put_bytes(&q, s->keys.receipt, KEY_BYTES);
@@ -233,24 +237,26 @@ int recv_window(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_
                                    session, oldest);
 }
 
-int recv_last_get(struct sql *db, const char *peer, uint64_t *seq)
+int recv_last_get(struct sql *db, const struct recv_session *s, uint64_t *seq)
 {
     struct sql_query q;
 
     *seq = 0;
-    sql_ask(&q, db, "SELECT seq FROM recv_last WHERE peer = ?");
-    sql_put_text(&q, peer);
+    sql_ask(&q, db, "SELECT seq FROM recv_last WHERE peer = ? AND enrolment = ?");
+    sql_put_text(&q, s->peer);
+    sql_put_u64(&q, s->enrolment);
     if (sql_row(&q))
         *seq = sql_get_u64(&q);
     return sql_end(&q);
 }
 
-int recv_last_set(struct sql *db, const char *peer, uint64_t seq)
+int recv_last_set(struct sql *db, const struct recv_session *s, uint64_t seq)
 {
     struct sql_query q;
 
-    sql_ask(&q, db, "INSERT OR REPLACE INTO recv_last (peer, seq) VALUES (?, ?)");
-    sql_put_text(&q, peer);
+    sql_ask(&q, db, "INSERT OR REPLACE INTO recv_last (peer, enrolment, seq) VALUES (?, ?, ?)");
+    sql_put_text(&q, s->peer);
+    sql_put_u64(&q, s->enrolment);
     sql_put_u64(&q, seq);
     return sql_do(&q);
 }

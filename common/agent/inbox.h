@@ -23,6 +23,7 @@
 struct recv_session {
     struct session_keys keys; /* chain is the key of index `next` */
     char peer[ID_MAX + 1];
+    uint64_t enrolment; /* of the peer: enrolled anew it counts its messages anew */
     uint8_t negotiation[NEG_ID_BYTES];
     uint64_t next;
     uint8_t profile;
@@ -83,9 +84,10 @@ int recv_seen_put(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint6
 /* Forget seeds and digests of indices below `oldest`. */
 int recv_window(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t oldest);
 
-/* The highest seq verified of a peer; 0 when there is none. */
-int recv_last_get(struct sql *db, const char *peer, uint64_t *seq);
-int recv_last_set(struct sql *db, const char *peer, uint64_t seq);
+/* The highest seq verified of the session's peer, under the enrolment that it made the session
+ * with; 0 when there is none. */
+int recv_last_get(struct sql *db, const struct recv_session *s, uint64_t *seq);
+int recv_last_set(struct sql *db, const struct recv_session *s, uint64_t seq);
 
 /* ---- messages (inbox.c) ---- */
 

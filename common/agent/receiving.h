@@ -52,6 +52,7 @@ int deliver(const struct delivery *d, const struct msg *m, const uint8_t *body, 
 struct met {
     char id[ID_MAX + 1];
     uint8_t key[KEY_BYTES], shk[KEY_BYTES];
+    uint64_t enrolment;
     unsigned reason; /* why its negotiations are refused, or 0 */
 };
 
@@ -59,6 +60,7 @@ struct met {
 struct pending {
     struct neg_terms terms;
     uint8_t key[KEY_BYTES]; /* the initiator's */
+    uint64_t enrolment;     /* also the initiator's */
     unsigned reason;        /* why step 3 will be refused, or 0 */
     int in_use;
 };

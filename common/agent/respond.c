@@ -142,6 +142,7 @@ int respond_on_peer(struct responder *r, const struct msg_peer *m)
     int is_new = 0, err;
 
     memcpy(met->key, m->key, KEY_BYTES);
+    met->enrolment = m->enrolment;
     if (!is_accepted(r, m->peer)) {
         met->reason = REASON_POLICY;
         return 0;
@@ -235,6 +236,7 @@ int respond_on_salt(struct responder *r, const struct msg_salt *m)
     if (p->reason == REASON_NONE) {
         memcpy(p->terms.shk, met->shk, KEY_BYTES);
         memcpy(p->key, met->key, KEY_BYTES);
+        p->enrolment = met->enrolment;
     }
     return 0;
 }
@@ -310,7 +312,8 @@ static int save_both(struct sql *db, const struct recv_session *s, const struct 
 static int save_session(const struct responder *r, const struct pending *p,
                         const struct shaken *done, struct recv_answer *a)
 {
-    struct recv_session s = {.keys = done->keys, .profile = p->terms.choice.profile};
+    struct recv_session s = {
+        .keys = done->keys, .enrolment = p->enrolment, .profile = p->terms.choice.profile};
     int err;
 
     memcpy(s.peer, p->terms.initiator, sizeof(s.peer));

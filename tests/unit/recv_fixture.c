@@ -58,7 +58,7 @@ void rx_reopen(struct rx *rx)
 
 void rx_session(struct rx *rx, unsigned number, int64_t created, struct session_keys *keys)
 {
-    struct recv_session s = {.profile = PROFILE_AUTH, .created = created};
+    struct recv_session s = {.enrolment = number, .profile = PROFILE_AUTH, .created = created};
 
     cover_random(&s.keys, sizeof(s.keys), number);
     cover_random(s.negotiation, sizeof(s.negotiation), number + 1000);

@@ -401,6 +401,23 @@ static void deliver__late_use_of_an_older_session__does_not_retire_the_newer(voi
     rx_package_free(&p);
 }
 
+/* Each session of the fixture is of another enrolment. */
+static void deliver__peer_enrolled_anew__its_first_messages_are_not_late(void **state)
+{
+    struct rx *rx = *state;
+    struct session_keys second;
+    struct rx_package p;
+
+    rx_make(&p, &rx->keys, 0, 50, "old");
+    expect(rx, &p, RECEIPT_VERIFIED, LINE_MESSAGE);
+    rx_package_free(&p);
+    rx_session(rx, 2, 2000, &second);
+    rx_make(&p, &second, 0, 1, "new");
+    expect(rx, &p, RECEIPT_VERIFIED, LINE_MESSAGE);
+    rx_package_free(&p);
+    assert_int_equal(rx_number(rx, "SELECT sum(late) FROM inbox"), 0);
+}
+
 static void save__verified_and_failed_package__only_the_verified_has_files(void **state)
 {
     struct rx *rx = *state;
@@ -482,6 +499,7 @@ int main(void)
         T(deliver__disk_full__an_error_and_later_verified),
         T(deliver__first_package_of_a_new_session__retires_the_older),
         T(deliver__late_use_of_an_older_session__does_not_retire_the_newer),
+        T(deliver__peer_enrolled_anew__its_first_messages_are_not_late),
         T(save__verified_and_failed_package__only_the_verified_has_files),
         T(save__folder_gone__an_error_and_nothing_recorded),
     };
