@@ -61,7 +61,7 @@ BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(BENCH_SRC))
 DRIVERS  := $(patsubst tests/integration/%.c,$(O)/drivers/%,$(DRIVE_SRC))
 
 .PHONY: all programs units drivers help check check-unit check-integration check-source fuzz \
-        check-fuzz asan valgrind coverage bench install clean format
+        check-fuzz asan valgrind coverage torture bench install clean format
 .SECONDARY:
 
 all: programs
@@ -148,6 +148,9 @@ coverage:
 	$(MAKE) B=coverage units
 	@tests/run-units build/coverage/unit
 	@lcov -q -c -d build/coverage -o build/coverage/lcov.info && lcov -q -r build/coverage/lcov.info '/usr/*' '*/tests/*' -o build/coverage/lcov.info && lcov --summary build/coverage/lcov.info
+## torture            kill -9 of the three programs at random instants, until interrupted
+torture: all
+	@python3 -B tests/integration/kill_rounds.py --rounds 100000
 ## bench              medians and ratios; never part of check
 bench: all $(BENCHES)
 	@tests/bench/run $(O)

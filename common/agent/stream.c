@@ -161,6 +161,7 @@ static void check_rollback(struct stream *s, const struct msg_resumed *m)
 {
     const struct sender_config *c = &s->sender->config;
     struct out_session current;
+    uint64_t lost;
 
     if (out_session_current(c->db, s->peer, &current) == 0 &&
         sodium_memcmp(current.keys.session, m->session, SESSION_ID_BYTES) == 0 &&
@@ -170,7 +171,8 @@ static void check_rollback(struct stream *s, const struct msg_resumed *m)
                              "backup?); a new session is negotiated");
         (void)sender_begin(s->sender);
         (void)out_session_retire(c->db, s->peer);
-        (void)outbox_skip_seq(c->db, s->peer, m->next - current.next);
+        lost = m->next - current.next;
+        (void)outbox_skip_seq(c->db, s->peer, lost < SESSION_INDEX_MAX ? lost : SESSION_INDEX_MAX);
     }
     sodium_memzero(&current.keys, sizeof(current.keys));
 }

@@ -47,7 +47,8 @@ class Direction:
         self.ended = {}      # seq -> kills of sds when it was reported receipted
         self.sds_kills = self.sdr_kills = 0
         self.count = dict.fromkeys(("fed", "taken", "accepted", "receipted", "lost", "duplicated",
-                                    "disordered", "late", "repeated"), 0)
+                                    "disordered", "late", "repeated",
+                                    "renewed"), 0)
         self.wrong = []
         self.sds = self.sdr = None
 
@@ -126,6 +127,10 @@ class Direction:
                 self.wrong.append(f"reported, but not in the state (up to {taken})")
             self.texts = {s: t for s, t in self.texts.items() if s <= taken}
             self.next_seq = taken + 1
+            if self.rng.random() < 0.5:
+                # A session that is too old: the next message needs a new one.
+                self.bed.ask(self.sender, "UPDATE send_session SET created = 1 WHERE current = 1")
+                self.count["renewed"] += 1
             self.start_sds()
 
     def kill_sdr(self):
@@ -302,7 +307,7 @@ class Rounds:
                 f"taken {total['taken']}, accepted {total['accepted']}, receipted "
                 f"{total['receipted']}, lost {total['lost']}, duplicated {total['duplicated']}, "
                 f"out of order {total['disordered']}, late {total['late']}; lines repeated after "
-                f"a crash {total['repeated']}")
+                f"a crash {total['repeated']}, sessions made to expire {total['renewed']}")
 
 
 def main():

@@ -139,10 +139,11 @@ class Testbed:
         return json.loads(out.splitlines()[-1])
 
     def ask(self, device, text, *values):
-        """Rows of a query to a device's state.db."""
+        """Rows of a query to a device's state.db, or a change to it."""
         db = sqlite3.connect(self.path(device, "state.db"), timeout=20)
         try:
-            return db.execute(text, values).fetchall()
+            with db:
+                return db.execute(text, values).fetchall()
         finally:
             db.close()
 
