@@ -45,16 +45,26 @@ int recv_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES],
 /* A peer that negotiates without end must not fill the disk. */
 static int bound_provisional(struct sql *db, const char *peer)
 {
+#define TOO_MANY                                                                                   \
+    "peer = ? AND used = 0 AND session NOT IN (SELECT session FROM recv_session"                   \
+    " WHERE peer = ? AND used = 0 ORDER BY created DESC, rowid DESC LIMIT ?)"
+    static const char *const texts[] = {
+        "DELETE FROM recv_answer WHERE negotiation IN"
+        " (SELECT negotiation FROM recv_session WHERE " TOO_MANY ")",
+        "DELETE FROM recv_session WHERE " TOO_MANY,
+    };
     struct sql_query q;
+    int err = 0;
 
-    sql_ask(&q, db,
-            "DELETE FROM recv_session WHERE peer = ? AND used = 0 AND session NOT IN"
-            " (SELECT session FROM recv_session WHERE peer = ? AND used = 0"
-            "  ORDER BY created DESC, rowid DESC LIMIT ?)");
-    sql_put_text(&q, peer);
-    sql_put_text(&q, peer);
-    sql_put_i64(&q, PROVISIONAL_MAX);
-    return sql_do(&q);
+    for (size_t i = 0; err == 0 && i < sizeof(texts) / sizeof(texts[0]); i++) {
+        sql_ask(&q, db, texts[i]);
+        sql_put_text(&q, peer);
+        sql_put_text(&q, peer);
+        sql_put_i64(&q, PROVISIONAL_MAX);
+        err = sql_do(&q);
+    }
+    return err;
+#undef TOO_MANY
 }
 
 int recv_session_put(struct sql *db, const struct recv_session *s)

@@ -88,16 +88,29 @@ static struct pending *find_pending(struct responder *r, const uint8_t negotiati
     return NULL;
 }
 
-static struct pending *take_pending(struct responder *r, const uint8_t negotiation[NEG_ID_BYTES])
+static struct pending *find_pending_of(struct responder *r, const char *initiator)
 {
-    struct pending *p = find_pending(r, negotiation);
+    struct pending *p = r->secrets->pending;
 
+    for (size_t i = 0; i < PENDING_MAX; i++)
+        if (p[i].in_use && strcmp(p[i].terms.initiator, initiator) == 0)
+            return &p[i];
+    return NULL;
+}
+
+/* The cloud keeps one negotiation a pair, so a peer that opens many displaces only its own. */
+static struct pending *take_pending(struct responder *r, const struct msg_salt *m)
+{
+    struct pending *p = find_pending(r, m->negotiation);
+
+    if (p == NULL)
+        p = find_pending_of(r, m->initiator);
     if (p == NULL) {
         p = &r->secrets->pending[r->secrets->next_pending];
         r->secrets->next_pending = (r->secrets->next_pending + 1) % PENDING_MAX;
     }
     sodium_memzero(p, sizeof(*p));
-    memcpy(p->terms.negotiation, negotiation, NEG_ID_BYTES);
+    memcpy(p->terms.negotiation, m->negotiation, NEG_ID_BYTES);
     p->in_use = 1;
     return p;
 }
@@ -219,7 +232,7 @@ static unsigned check_choice(const struct responder *r, const struct neg_terms *
 
 int respond_on_salt(struct responder *r, const struct msg_salt *m)
 {
-    struct pending *p = take_pending(r, m->negotiation);
+    struct pending *p = take_pending(r, m);
     const struct met *met = find_met(r, m->initiator);
 
     fill_terms(r, m, &p->terms);
@@ -410,12 +423,10 @@ int respond_on_forward(struct responder *r, const struct msg_neg_forward *m,
     if (err != ERR_NOTFOUND)
         return err;
     p = find_pending(r, m->negotiation);
-    if (p == NULL) {
-        log_warn("step 3 of a negotiation came before its salt");
-        return 0;
-    }
     memcpy(answer->negotiation, m->negotiation, NEG_ID_BYTES);
     memcpy(answer->request, digest, DIGEST_BYTES);
+    if (p == NULL) /* or was displaced: silence would leave the initiator waiting */
+        return refuse(r, "a peer whose salt is not known here", REASON_STALE, answer);
     return answer_first(r, p, m, answer);
 }
 

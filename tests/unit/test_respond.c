@@ -248,15 +248,12 @@ static void respond__other_request_under_an_answered_name__silence(void **state)
     assert_int_equal(a.len, 0);
 }
 
-static void respond__step_3_without_salt__silence(void **state)
+static void respond__step_3_without_salt__refused_as_stale(void **state)
 {
     struct play *p = *state;
-    struct recv_answer a;
 
     peer(p);
-    assert_int_equal(forward(p, &a), 0);
-    assert_int_equal(a.len, 0);
-    assert_int_equal(saved(p), 0);
+    expect_refused(p, REASON_STALE);
 }
 
 static void respond__salt_without_peer__refused(void **state)
@@ -430,17 +427,51 @@ static void respond__disk_full__an_error_and_no_answer(void **state)
 static void respond__too_many_salts__the_oldest_is_forgotten(void **state)
 {
     struct play *p = *state;
-    struct recv_answer a;
     struct neg_terms t = p->terms;
 
     peer(p);
     salt(p, &p->terms);
     for (int i = 0; i < PENDING_MAX; i++) {
         t.negotiation[0]++;
+        snprintf(t.initiator, sizeof(t.initiator), "peer-%d", i);
+        salt(p, &t);
+    }
+    expect_refused(p, REASON_STALE);
+}
+
+static void respond__many_salts_of_one_peer__displace_no_other(void **state)
+{
+    struct play *p = *state;
+    struct recv_answer a;
+    struct neg_terms t = p->terms;
+    struct msg m;
+
+    text_copy(t.initiator, sizeof(t.initiator), "mallory");
+    peer(p);
+    salt(p, &p->terms);
+    for (int i = 0; i < 4 * PENDING_MAX; i++) {
+        t.negotiation[0]++;
+        t.negotiation[1] = (uint8_t)(i / 100 + 1);
         salt(p, &t);
     }
     assert_int_equal(forward(p, &a), 0);
-    assert_int_equal(a.len, 0);
+    assert_int_equal(reason_of(&a, &m), 0);
+}
+
+/* A peer that negotiates without end and never sends leaves a bounded number of rows. */
+static void respond__negotiations_without_end__rows_are_bounded(void **state)
+{
+    struct play *p = *state;
+    struct session_keys keys;
+    struct recv_answer a;
+
+    for (int i = 0; i < PROVISIONAL_MAX + 5; i++) {
+        renew(p);
+        agree(p, &a, &keys);
+    }
+    assert_int_equal(rx_number(p->rx, "SELECT count(*) FROM recv_session WHERE used = 0"),
+                     PROVISIONAL_MAX);
+    assert_int_equal(rx_number(p->rx, "SELECT count(*) FROM recv_answer"), PROVISIONAL_MAX);
 }
 
 static void confirm(struct play *p, const struct session_keys *keys, uint8_t flip)
@@ -486,7 +517,7 @@ int main(void)
         T(respond__honest_parties__same_keys_saved_before_the_answer),
         T(respond__step_3_repeated__same_bytes_also_after_a_restart),
         T(respond__other_request_under_an_answered_name__silence),
-        T(respond__step_3_without_salt__silence),
+        T(respond__step_3_without_salt__refused_as_stale),
         T(respond__salt_without_peer__refused),
         T(respond__sender_not_accepted__refused_and_not_remembered),
         T(respond__changed_key__refused_until_accepted),
@@ -496,6 +527,8 @@ int main(void)
         T(respond__each_field_of_step_3_wrong__refused),
         T(respond__disk_full__an_error_and_no_answer),
         T(respond__too_many_salts__the_oldest_is_forgotten),
+        T(respond__many_salts_of_one_peer__displace_no_other),
+        T(respond__negotiations_without_end__rows_are_bounded),
         T(respond__confirmation__right_is_noted_wrong_drops_the_session),
     };
 
