@@ -178,7 +178,8 @@ static void check_line(const char *bytes, size_t len, int json, const char *expe
 
 #define CHECK(bytes, json, expected) check_line(bytes, sizeof(bytes) - 1, json, expected)
 #define ZEROS_32                     "00000000000000000000000000000000"
-#define HEAD                         "{\"from\":\"alice\",\"session\":\"" ZEROS_32 ZEROS_32 "\",\"index\":2,"
+#define WHO                          "{\"from\":\"alice\",\"session\":\""
+#define HEAD                         WHO ZEROS_32 ZEROS_32 "\",\"index\":2,"
 #define VERIFIED                     HEAD "\"seq\":3,\"profile\":\"auth\",\"verified\":true,"
 
 static void show_message__text_and_bytes__json_says_which(void **state)
