@@ -73,6 +73,16 @@ int out_session_retire(struct sql *db, const char *peer)
     return sql_do(&q);
 }
 
+int out_session_retire_this(struct sql *db, const uint8_t session[SESSION_ID_BYTES])
+{
+    struct sql_query q;
+
+    sql_ask(&q, db, "UPDATE send_session SET current = 0, chain = zeroblob(32)"
+                    " WHERE session = ? AND current = 1");
+    sql_put_bytes(&q, session, SESSION_ID_BYTES);
+    return sql_do(&q);
+}
+
 int out_session_put(struct sql *db, const struct out_session *s)
 {
     struct sql_query q;

@@ -102,6 +102,8 @@ int out_session_put(struct sql *db, const struct out_session *s);
 int out_session_save(struct sql *db, const struct out_session *s);
 /* No more messages on the peer's current session. */
 int out_session_retire(struct sql *db, const char *peer);
+/* The same, when this session is the current one: news of an older one says nothing about it. */
+int out_session_retire_this(struct sql *db, const uint8_t session[SESSION_ID_BYTES]);
 /* Forget sessions that are neither current nor have outstanding packages. */
 int out_session_sweep(struct sql *db);
 

@@ -64,7 +64,7 @@ void verdict_on_refused(struct sender *sender, const struct msg_refused *m)
     if (outbox_find(sender->config.db, m->session, m->index, &item) != 0)
         return;
     if (m->reason == REASON_CONFLICT)
-        (void)out_session_retire(sender->config.db, item.peer);
+        (void)out_session_retire_this(sender->config.db, m->session);
     verdict_end(sender, &item, STATUS_REJECTED, m->reason);
     out_item_free(&item);
 }
@@ -124,8 +124,13 @@ static void judge(struct sender *sender, struct out_item *item, const struct msg
 
     switch ((enum receipt_status)r->status) {
     case RECEIPT_VERIFIED:
-        if (ours && is_authentic(sender, r))
-            verdict_end(sender, item, STATUS_RECEIPTED, REASON_NONE);
+        if (!ours || !is_authentic(sender, r))
+            return;
+        item->receipted_at = state_now_us();
+        /* A receipt may overtake the word that the package is on the cloud's disk. */
+        if (item->accepted_at == 0)
+            item->accepted_at = item->receipted_at;
+        verdict_end(sender, item, STATUS_RECEIPTED, REASON_NONE);
         return;
     case RECEIPT_REJECTED:
         if (!is_authentic(sender, r))
@@ -141,7 +146,7 @@ static void judge(struct sender *sender, struct out_item *item, const struct msg
             return;
         }
         /* The receiver has lost the session: the next message makes a new one. */
-        (void)out_session_retire(sender->config.db, item->peer);
+        (void)out_session_retire_this(sender->config.db, r->session);
         verdict_end(sender, item, STATUS_REJECTED, REASON_NO_SESSION);
         return;
     case RECEIPT_EXPIRED:

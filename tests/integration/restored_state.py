@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 
 from testbed import Failure, Testbed, wait_until
 
@@ -59,6 +60,12 @@ def keep(bed, device):
 def put_back(bed, device):
     shutil.rmtree(bed.path(device))
     shutil.copytree(bed.path("kept"), bed.path(device))
+
+
+def forget(bed, device):
+    for name in os.listdir(bed.path(device)):
+        if name.startswith("state.db"):
+            os.unlink(bed.path(device, name))
 
 
 def stopped_cloud(bed, bert):
@@ -143,9 +150,7 @@ def lost_receiver(bed, bert):
     """The receiver's state is gone, its key is not."""
     bed.send("anna", "bert", "old state")
     bert.stop()
-    for name in os.listdir(bed.path("bert")):
-        if name.startswith("state.db"):
-            os.unlink(bed.path("bert", name))
+    forget(bed, "bert")
     bert.start()
     refused = bed.send("anna", "bert", "to no state", codes=(3,))
     expect(f"status {refused}", refused["status"] == "rejected")
@@ -172,8 +177,39 @@ def restored_receiver_same_session(bed, bert):
     expect("something was refused", not bert.refused)
 
 
+def lost_receiver_in_stream(bed, bert):
+    """The state goes while packages are under way: what it made unreadable is reported, everything
+    else arrives, over one new session."""
+    statuses = []
+    bert.stop()
+    sds = bed.start("sds", "run", "--home", bed.path("anna"), "--to", "bert", "--covers",
+                    bed.covers, "--json", on_line=lambda line: statuses.append(json.loads(line)),
+                    stdin=True)
+    texts = [f"stream {i}" for i in range(100)]
+    os.write(sds.process.stdin.fileno(), "".join(t + "\n" for t in texts).encode())
+    wait_until("all is accepted", lambda: len(statuses) >= 100, 20)
+    forget(bed, "bert")
+    bert.start()
+    # The new session comes into being while the rest of the old one is still refused.
+    deadline, more = time.monotonic() + 20, 20
+    while more > 0 and time.monotonic() < deadline:
+        texts.append(f"stream {len(texts)}")
+        os.write(sds.process.stdin.fileno(), f"{texts[-1]}\n".encode())
+        more -= any(s["status"] == "receipted" for s in statuses)
+        time.sleep(0.002)
+    sds.process.stdin.close()
+    expect("sds did not end with 3", sds.wait() == 3)
+    last = {s["seq"]: s for s in statuses}
+    good = [s for s in last.values() if s["status"] == "receipted"]
+    expect(f"{len(good)} of {len(last)} receipted", len(last) == len(texts) and len(good) > 0)
+    bert.wait_for(texts[-1])
+    expect(f"shown: {bert.shown}", bert.shown == texts[-len(good):])
+    expect("more sessions than needed", len({s["session"] for s in good}) == 1)
+
+
 CASES = ((stopped_cloud, 0), (restored_sender, 0), (restored_sender_with_queue, 0),
-         (restored_receiver_same_session, 0), (restored_receiver, 3), (lost_receiver, 3))
+         (restored_receiver_same_session, 0), (restored_receiver, 3), (lost_receiver, 3),
+         (lost_receiver_in_stream, 3))
 
 
 def run_case(case, code):
