@@ -211,7 +211,8 @@ def main():
         try:
             lab.open()
             lab.sender.write(message(64, 0))  # negotiates the session
-            lab.receipted(1)
+            first = lab.receipted(1)[0]
+            print(f"First message, its session negotiated on the way: {first['receipted_us']} us\n")
             one_at_a_time(lab, options.each)
             stream(lab, options.stream)
         finally:
