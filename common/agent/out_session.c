@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/session.h"
 
 #define SESSION_COLUMNS                                                                            \
     "session, peer, negotiation, chain, receipt, confirm, next, profile, codecs, created"
@@ -61,6 +62,15 @@ int out_session_by_negotiation(struct sql *db, const uint8_t negotiation[NEG_ID_
     sql_ask(&q, db, "SELECT " SESSION_COLUMNS " FROM send_session WHERE negotiation = ?");
     sql_put_bytes(&q, negotiation, NEG_ID_BYTES);
     return read_session(&q, s);
+}
+
+int out_session_is_worn(struct sql *db, const struct out_session *s, int64_t now_us)
+{
+    uint64_t oldest;
+
+    if (s->next >= SESSION_INDEX_MAX || now_us - s->created > (int64_t)SESSION_AGE_MAX * 1000000)
+        return 1;
+    return outbox_oldest(db, s, &oldest) != 0 || s->next - oldest >= SESSION_AHEAD_MAX - 1;
 }
 
 int out_session_retire(struct sql *db, const char *peer)

@@ -100,6 +100,9 @@ int out_session_by_negotiation(struct sql *db, const uint8_t negotiation[NEG_ID_
 int out_session_put(struct sql *db, const struct out_session *s);
 /* Save chain key and next index. */
 int out_session_save(struct sql *db, const struct out_session *s);
+/* Is it time for a new one: too old, too many messages, or so many without a receipt that the
+ * receiver could not step over them? Also when that cannot be found out. */
+int out_session_is_worn(struct sql *db, const struct out_session *s, int64_t now_us);
 /* No more messages on the peer's current session. */
 int out_session_retire(struct sql *db, const char *peer);
 /* The same, when this session is the current one: news of an older one says nothing about it. */

@@ -155,8 +155,8 @@ static struct stream_resume *find_resume(struct stream *s, const uint8_t *sessio
     return NULL;
 }
 
-/* The cloud has accepted indices that we have not used: our state was rolled back. The messages that
- * it does not know had sequence numbers too; ours must come after them. */
+/* The cloud has accepted indices that we have not used: our state was rolled back. The messages
+ * that it does not know had sequence numbers too; ours must come after them. */
 static void check_rollback(struct stream *s, const struct msg_resumed *m)
 {
     const struct sender_config *c = &s->sender->config;
@@ -212,17 +212,6 @@ static void resend(struct stream *s)
             link_send_body(s->sender->link, MSG_PACKAGE, item.body.p, item.body.len);
         out_item_free(&item);
     }
-}
-
-static int session_is_worn(struct sql *db, const struct out_session *session)
-{
-    uint64_t oldest;
-
-    if (session->next >= SESSION_INDEX_MAX ||
-        state_now_us() - session->created > (int64_t)SESSION_AGE_MAX * 1000000)
-        return 1;
-    return outbox_oldest(db, session, &oldest) != 0 ||
-           session->next - oldest >= SESSION_AHEAD_MAX - 1;
 }
 
 static uint8_t pick_codec(const struct out_session *session, uint8_t wanted)
@@ -281,7 +270,7 @@ static int pack_batch(struct stream *s, struct out_session *session, struct out_
     err = sql_begin(db, SQL_WRITE);
     if (err != 0)
         return err;
-    while (n < PACK_AT_ONCE && !session_is_worn(db, session) &&
+    while (n < PACK_AT_ONCE && !out_session_is_worn(db, session, state_now_us()) &&
            outbox_next_queued(db, s->peer, &items[n]) == 0) {
         err = pack(s, session, &items[n]);
         if (err == 0)
@@ -344,7 +333,7 @@ void stream_pump(struct stream *s)
     }
     while (n > 0 && has_room(s))
         n = send_batch(s, &session);
-    if (n == 0 && session_is_worn(db, &session)) {
+    if (n == 0 && out_session_is_worn(db, &session, state_now_us())) {
         (void)out_session_retire(db, s->peer);
         renew_or_rest(s);
     }
