@@ -108,6 +108,8 @@ static void on_write(struct bufferevent *bev, void *arg)
             finish_sending(c);
     } else if (c->state == CONN_RECV) {
         mailbox_continue(c);
+        negotiations_continue(c);
+        conn_check_pressure(c);
     } else if (c->state == CONN_SEND) {
         receipts_continue(c);
         conn_check_pressure(c);

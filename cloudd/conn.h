@@ -52,6 +52,7 @@ struct conn {
     uint32_t ops; /* in the store, for this connection */
     uint8_t state, role, list;
     uint8_t paused, flushed;
+    uint8_t negs_held; /* negotiations were kept back; they are listed when all else is sent */
     uint8_t key[KEY_BYTES]; /* the peer's, proven by the handshake */
     char id[ID_MAX + 1];    /* once attached, or of the token shown */
 };

@@ -28,6 +28,11 @@ void hop_refuse(struct conn *c, unsigned reason);
 
 /* What waits for a device that has just attached, by role. */
 void negotiations_resume(struct conn *c);
+/* Is so much on its way to this receiver that its part of a negotiation must wait? Then it gets it
+ * from the store, by negotiations_continue, once the output is empty: any number of requests to a
+ * slow receiver cost it no more than the last of each sender. */
+int negotiations_hold(struct conn *c);
+void negotiations_continue(struct conn *c);
 void receipts_resume(struct conn *c);
 /* More of the waiting receipts, when the output has room again. */
 void receipts_continue(struct conn *c);

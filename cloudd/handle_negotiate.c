@@ -15,6 +15,9 @@
 #include "common/err.h"
 #include "common/log.h"
 
+/* conn.negs_held: kept back, then being listed. */
+enum { HELD = 1, LISTING = 2 };
+
 /* One message of a device about a negotiation, kept while the store looks for T. */
 struct step {
     struct server *srv;
@@ -84,7 +87,7 @@ static void send_due(struct step *s, enum neg_state state)
     if (state == NEG_ASKED) {
         if (i != NULL)
             neg_send_pending(i, &s->rec);
-        if (r != NULL)
+        if (r != NULL && !negotiations_hold(r))
             neg_send_forward(r, &s->rec);
     } else if (state == NEG_ANSWERED && i != NULL) {
         neg_send_result(i, &s->rec);
@@ -319,10 +322,28 @@ static void on_listed(struct store_op *op)
 {
     struct conn *c = server_completed(op->ctx, op);
 
+    /* What was held back before this list was made is in it; what comes now follows it. */
+    if (c != NULL)
+        c->negs_held = 0;
     if (c != NULL && op->result == STORE_OK)
         for (size_t i = 0; i < op->u.negs.n; i++)
             resume_one(c, &op->u.negs.v[i]);
     store_op_free(op);
+}
+
+int negotiations_hold(struct conn *c)
+{
+    if (!c->negs_held && conn_backlog(c) > OUT_PAUSE)
+        c->negs_held = HELD;
+    return c->negs_held != 0;
+}
+
+void negotiations_continue(struct conn *c)
+{
+    if (c->negs_held != HELD || conn_backlog(c) > 0 || c->srv->draining)
+        return;
+    c->negs_held = LISTING;
+    negotiations_resume(c);
 }
 
 void negotiations_resume(struct conn *c)

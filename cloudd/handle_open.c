@@ -78,7 +78,7 @@ static void on_put(struct store_op *op)
         if (c != NULL)
             neg_send_salt(c, &j->rec);
         peer = server_find(srv, j->rec.terms.responder, ROLE_RECV);
-        if (peer != NULL)
+        if (peer != NULL && !negotiations_hold(peer))
             neg_send_salt(peer, &j->rec);
         job_free(j);
     } else if (c != NULL) {
