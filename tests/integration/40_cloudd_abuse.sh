@@ -114,6 +114,7 @@ fi
 # What good devices do, on both kinds of hop.
 play flow alice bob
 play negotiation alice bob
+play flood alice bob 10000
 [ "$("$cloudd" devices --home "$home" --json | grep -c '"revoked":false')" = 2 ] || fail devices
 "$cloudd" sessions --home "$home" --json | grep -q '"from":"alice","to":"bob"' || fail sessions
 "$cloudd" mailbox --home "$home" --json | grep -q '"id":"bob","packages":0,"bytes":0' || fail mailbox

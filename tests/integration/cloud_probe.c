@@ -586,6 +586,36 @@ static void scenario_term(char **arg)
     CHECK(next(&a, &m) == 0);
 }
 
+/* flood A B N: A asks for a session N times while B does not read. B is not buried under it: what
+ * waits for it stays bounded, and the last negotiation is there in the end. */
+static void scenario_flood(char **arg)
+{
+    const int n = atoi(arg[2]), at_once = 100;
+    struct neg_terms t, last;
+    struct device a, b;
+    uint8_t key[KEY_BYTES];
+    int seen = 0, small = 65536;
+
+    CHECK(n >= at_once && n % at_once == 0);
+    device_init(&a, arg[0]);
+    device_init(&b, arg[1]);
+    attach(&b, ROLE_RECV, HOP_SEALED);
+    CHECK(setsockopt(b.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) == 0);
+    attach(&a, ROLE_SEND, HOP_SEALED);
+    for (int i = 0; i < n; i += at_once) {
+        for (int k = 0; k < at_once; k++)
+            send_open(&a, b.id, 1000000 + (uint64_t)(i + k));
+        for (int k = 0; k < at_once; k++)
+            take_salt(&a, &last, key);
+    }
+    do {
+        take_salt(&b, &t, key);
+        seen++;
+    } while (memcmp(t.negotiation, last.negotiation, NEG_ID_BYTES) != 0);
+    printf("%d of %d\n", seen, n);
+    CHECK(seen < n);
+}
+
 static const struct {
     const char *name;
     int arguments;
@@ -605,6 +635,7 @@ static const struct {
     {"put", 2, scenario_put},
     {"altered", 2, scenario_altered},
     {"revoked", 2, scenario_revoked},
+    {"flood", 3, scenario_flood},
     {"term", 1, scenario_term},
 };
 
