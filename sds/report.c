@@ -10,7 +10,6 @@ static void print_json(const struct out_item *item, enum out_status status, unsi
 {
     const struct profile *p = profile_find(item->profile);
     char hex[2 * SESSION_ID_BYTES + 1];
-    int64_t now = state_now_us();
 
     printf("{\"to\":\"%s\"", item->peer);
     if (item->state != OUT_QUEUED) {
@@ -28,7 +27,7 @@ static void print_json(const struct out_item *item, enum out_status status, unsi
     if (item->accepted_at != 0)
         printf(",\"accepted_us\":%lld", (long long)(item->accepted_at - item->queued_at));
     if (status == STATUS_RECEIPTED)
-        printf(",\"receipted_us\":%lld", (long long)(now - item->queued_at));
+        printf(",\"receipted_us\":%lld", (long long)(item->receipted_at - item->queued_at));
     if (status == STATUS_REJECTED)
         printf(",\"reason\":\"%s\"", reason_text(reason));
     printf("}\n");
@@ -47,7 +46,7 @@ static void print_text(const struct out_item *item, enum out_status status, unsi
             printf(" (%.2f dB)", (double)item->psnr_mdb / 1000);
     }
     if (status == STATUS_RECEIPTED)
-        printf(", verified after %.1f ms", (double)(state_now_us() - item->queued_at) / 1000);
+        printf(", verified after %.1f ms", (double)(item->receipted_at - item->queued_at) / 1000);
     if (status == STATUS_REJECTED)
         printf(": %s", reason_text(reason));
     printf("\n");
