@@ -29,6 +29,9 @@ static unsigned check_hello(const struct server *srv, const struct msg_hop_hello
         return REASON_MODE;
     if (h->role != ROLE_SEND && h->role != ROLE_RECV && h->role != ROLE_ENROL)
         return REASON_MALFORMED;
+    /* A token is a secret: it does not travel in clear. */
+    if (h->role == ROLE_ENROL && h->mode != HOP_SEALED)
+        return REASON_MODE;
     return REASON_NONE;
 }
 

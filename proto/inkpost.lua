@@ -68,7 +68,6 @@ local REASONS = {
     [32] = { name = "CHECK_FAILED", text = "a check of the negotiation failed; somebody may be tampering with it" },
     [33] = { name = "POLICY", text = "the receiver does not accept this sender; it was started with --accept" },
     [34] = { name = "PEER_KEY", text = "the peer's key is not the one that was pinned or remembered; compare fingerprints, then peers --accept-key ID=KEY" },
-    [35] = { name = "SUPERSEDED", text = "a newer request took the place of this one" },
     [36] = { name = "PEER_REVOKED", text = "the peer's enrolment was revoked" },
     [37] = { name = "STALE", text = "the negotiation is not known any more; start again" },
     [38] = { name = "RESEARCH", text = "a research profile is refused without --allow-research" },
@@ -377,7 +376,7 @@ local MESSAGES = {
     },
     [0x32] = {
         name = "REFUSED",
-        doc = "the package was not taken; later ones of the stream are refused until RESUME",
+        doc = "the package was not taken; a full mailbox or disk also stops the stream until RESUME",
         cap = 256,
         cloud = { },
         device = { "SEND" },

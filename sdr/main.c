@@ -10,7 +10,7 @@
 struct receiving_program {
     struct device device;
     struct receiver *receiver;
-    int code;
+    int code, stopped; /* by a signal: then all that matters is a clean end */
 };
 
 static void on_down(void *arg, int final, const char *why)
@@ -34,7 +34,7 @@ static void on_done(void *arg, int any_failed)
 {
     struct receiving_program *p = arg;
 
-    if (any_failed)
+    if (any_failed && !p->stopped)
         p->code = EXIT_REJECTED;
     event_base_loopbreak(p->device.base);
 }
@@ -43,6 +43,7 @@ static void stop(void *arg)
 {
     struct receiving_program *p = arg;
 
+    p->stopped = 1;
     receiver_stop(p->receiver);
 }
 

@@ -13,7 +13,7 @@ struct message_kind {
     enum stego_code code;
 };
 
-/* Read --profile and --stego and narrow the device's offer to them: 0 or an exit code. */
+/* Read --profile and --stego, and narrow the device's offer to the profile: 0 or an exit code. */
 int kind_from_options(struct message_kind *kind, const struct device_options *o,
                       struct offer *offer);
 

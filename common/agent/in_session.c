@@ -117,6 +117,22 @@ int recv_session_retire_others(struct sql *db, const struct recv_session *s, int
     return sql_do(&q);
 }
 
+int recv_session_delete_peer(struct sql *db, const char *peer)
+{
+    struct sql_query q;
+    int err;
+
+    sql_ask(&q, db, "DELETE FROM recv_answer WHERE negotiation IN"
+                    " (SELECT negotiation FROM recv_session WHERE peer = ?)");
+    sql_put_text(&q, peer);
+    err = sql_do(&q);
+    if (err != 0)
+        return err;
+    sql_ask(&q, db, "DELETE FROM recv_session WHERE peer = ?");
+    sql_put_text(&q, peer);
+    return sql_do(&q);
+}
+
 int recv_session_delete(struct sql *db, const struct recv_session *s)
 {
     struct sql_query q;

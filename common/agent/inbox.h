@@ -67,6 +67,8 @@ int recv_session_save(struct sql *db, const struct recv_session *s);
 int recv_session_retire_others(struct sql *db, const struct recv_session *s, int64_t now);
 /* Forget a session, with the answer that made it. */
 int recv_session_delete(struct sql *db, const struct recv_session *s);
+/* All sessions with a peer and our answers that led to them. */
+int recv_session_delete_peer(struct sql *db, const char *peer);
 
 int recv_answer_get(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES], struct recv_answer *a);
 int recv_answer_put(struct sql *db, const struct recv_answer *a);

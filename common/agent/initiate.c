@@ -130,7 +130,8 @@ static int take_terms(struct stream *s, const struct msg_salt *m, struct neg_ter
     if (strcmp(m->initiator, t->initiator) != 0 || strcmp(m->responder, t->responder) != 0 ||
         !offer_equal(&t->i_offer, &c->offer) ||
         offer_choose(&t->choice, &t->i_offer, &t->r_offer) != 0 ||
-        t->choice.profile != m->profile || t->choice.suite != m->suite || t->choice.codec != m->codec)
+        t->choice.profile != m->profile || t->choice.suite != m->suite ||
+        t->choice.codec != m->codec)
         return ERR_AUTH;
     err = body_open(&body, MSG_SALT_BODY, &m->sealed, &c->home->secrets->key, plain,
                     sizeof(plain));
@@ -337,7 +338,7 @@ void initiate_on_result(struct sender *sender, const struct msg_neg_result *m)
 /* Reasons that another try may cure. */
 static int is_passing(unsigned reason)
 {
-    return reason == REASON_STALE || reason == REASON_SUPERSEDED || reason == REASON_STORAGE ||
+    return reason == REASON_STALE || reason == REASON_STORAGE ||
            reason == REASON_BUSY || reason == REASON_CHECK_FAILED || reason == REASON_DISK_FULL;
 }
 

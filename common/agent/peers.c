@@ -5,6 +5,8 @@
 
 #include <sodium.h>
 
+#include "common/agent/inbox.h"
+#include "common/agent/outbox.h"
 #include "common/err.h"
 
 static void read_peer(struct sql_query *q, struct peer *p)
@@ -75,15 +77,42 @@ int peer_meet(struct sql *db, const char *id, const uint8_t key[KEY_BYTES], uint
     return p.enrolment == enrolment ? 0 : put(db, id, key, enrolment, p.trust);
 }
 
+static int forget(struct sql *db, const char *id, enum peer_trust trust)
+{
+    int err = out_session_retire(db, id);
+
+    if (err == 0)
+        err = out_negotiation_delete(db, id);
+    if (err == 0 && trust == PEER_PINNED)
+        err = recv_session_delete_peer(db, id);
+    return err;
+}
+
+static int replace_key(struct sql *db, const char *id, const uint8_t key[KEY_BYTES],
+                       enum peer_trust trust)
+{
+    int err = sql_begin(db, SQL_WRITE);
+
+    if (err != 0)
+        return err;
+    err = forget(db, id, trust);
+    if (err == 0)
+        err = put(db, id, key, 0, trust);
+    if (err == 0)
+        err = sql_commit(db);
+    if (err != 0)
+        sql_rollback(db);
+    return err;
+}
+
 int peer_trust(struct sql *db, const char *id, const uint8_t key[KEY_BYTES], enum peer_trust trust)
 {
     struct peer p;
-    int is_known, err = peer_get(db, id, &p);
+    int err = peer_get(db, id, &p);
 
-    if (err != 0 && err != ERR_NOTFOUND)
-        return err;
-    is_known = err == 0 && sodium_memcmp(p.key, key, KEY_BYTES) == 0;
-    return put(db, id, key, is_known ? p.enrolment : 0, trust);
+    if (err == 0 && sodium_memcmp(p.key, key, KEY_BYTES) == 0)
+        return put(db, id, key, p.enrolment, trust);
+    return err == 0 || err == ERR_NOTFOUND ? replace_key(db, id, key, trust) : err;
 }
 
 int peer_each(struct sql *db, int (*each)(void *arg, const struct peer *p), void *arg)

@@ -28,7 +28,12 @@ int peer_get(struct sql *db, const char *id, struct peer *p);
  */
 int peer_meet(struct sql *db, const char *id, const uint8_t key[KEY_BYTES], uint64_t enrolment,
               int *is_new);
-/* Put the user's word on record: pinned by --peer-key, or accepted. Replaces any other key. */
+/*
+ * Put the user's word on record: pinned by --peer-key, or accepted. Another key than before ends
+ * the sending session and negotiation that were made with the old one; pinning also deletes the
+ * receiving sessions, for the user says that the old key never was the peer's. After accepting,
+ * what the old enrolment sent can still be received. In a transaction of its own.
+ */
 int peer_trust(struct sql *db, const char *id, const uint8_t key[KEY_BYTES], enum peer_trust trust);
 /* All peers in order of id; stops when each() returns non-zero, and returns that. */
 int peer_each(struct sql *db, int (*each)(void *arg, const struct peer *p), void *arg);

@@ -115,8 +115,7 @@ int peers_run(struct device_options *o)
         if (peer_parse(o->accept_key, id, key) != 0)
             code = fail(EXIT_USAGE, "--accept-key %s is not ID=KEY with 64 hex digits",
                         o->accept_key);
-        else if (peer_trust(d.db, id, key, PEER_ACCEPTED) != 0 ||
-                 out_session_retire(d.db, id) != 0 || out_negotiation_delete(d.db, id) != 0)
+        else if (peer_trust(d.db, id, key, PEER_ACCEPTED) != 0)
             code = fail(EXIT_FAILED, "cannot save the key of %s to state.db", id);
     }
     if (code == 0) {
