@@ -594,6 +594,7 @@ static void scenario_flood(char **arg)
     struct neg_terms t, last;
     struct device a, b;
     uint8_t key[KEY_BYTES];
+    struct msg m = {.type = MSG_NEG_ANSWER};
     int seen = 0, small = 65536;
 
     CHECK(n >= at_once && n % at_once == 0);
@@ -614,6 +615,12 @@ static void scenario_flood(char **arg)
     } while (memcmp(t.negotiation, last.negotiation, NEG_ID_BYTES) != 0);
     printf("%d of %d\n", seen, n);
     CHECK(seen < n);
+    memcpy(m.u.neg_answer.negotiation, last.negotiation, NEG_ID_BYTES);
+    m.u.neg_answer.reason = REASON_POLICY;
+    send_msg(&b, &m);
+    expect(&a, &m, MSG_NEG_REJECT);
+    CHECK(m.u.neg_reject.reason == REASON_POLICY);
+    barrier(&b);
 }
 
 static const struct {
