@@ -25,7 +25,7 @@ struct streaming {
     uint8_t *line; /* what stdin gave and is not a whole line yet */
     size_t line_len;
     int skipping; /* inside a line that is too long */
-    int at_end, reading, stopping;
+    int at_end, reading, stopping, signalled;
     uint64_t pending;
     int code;
 };
@@ -39,6 +39,15 @@ static void stop(void *arg)
     s->stopping = 1;
     event_del(s->input);
     sender_stop(s->sender);
+}
+
+/* What is not receipted stays in the outbox: to be stopped is no failure. */
+static void on_signal(void *arg)
+{
+    struct streaming *s = arg;
+
+    s->signalled = 1;
+    stop(s);
 }
 
 static void update_reading(struct streaming *s)
@@ -76,8 +85,8 @@ static void on_trouble(void *arg, const char *peer, int final, unsigned reason, 
 {
     struct streaming *s = arg;
 
-    (void)reason;
-    fprintf(stderr, "sds run: %s: %s%s\n", peer, why, final ? "" : "; trying again");
+    fprintf(stderr, "sds run: %s: %s%s\n", peer, why,
+            final || reason == REASON_NONE ? "" : "; trying again");
     if (final && strcmp(peer, s->o->to) == 0) {
         s->code = EXIT_FAILED;
         stop(s);
@@ -257,11 +266,11 @@ int lines_run(struct device_options *o)
     if (code == 0)
         code = prepare(&s);
     if (code == 0) {
-        device_on_stop(&s.device, stop, &s);
+        device_on_stop(&s.device, on_signal, &s);
         update_reading(&s);
         sender_start(s.sender);
         event_base_dispatch(s.device.base);
-        code = s.code;
+        code = s.signalled ? EXIT_DONE : s.code;
     }
     sender_free(s.sender);
     if (s.input != NULL)

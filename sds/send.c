@@ -28,7 +28,7 @@ struct sending {
     struct target *targets;
     size_t n;
     struct event *deadline;
-    int stopping, failed;
+    int stopping, failed, signalled;
 };
 
 static struct target *find(struct sending *s, int64_t id)
@@ -48,6 +48,15 @@ static void stop(void *arg)
     s->stopping = 1;
     if (s->sender != NULL)
         sender_stop(s->sender);
+}
+
+/* What is not receipted stays in the outbox: to be stopped is no failure. */
+static void on_signal(void *arg)
+{
+    struct sending *s = arg;
+
+    s->signalled = 1;
+    stop(s);
 }
 
 /* Enough is known of every message: its end, or with --no-wait that it is in good hands. */
@@ -272,7 +281,7 @@ static int loop(struct sending *s)
     if (s->deadline == NULL)
         return fail(EXIT_FAILED, "out of memory");
     event_add(s->deadline, &tv);
-    device_on_stop(&s->device, stop, s);
+    device_on_stop(&s->device, on_signal, s);
     sender_start(s->sender);
     event_base_dispatch(s->device.base);
     return 0;
@@ -290,7 +299,7 @@ static int conclude(const struct sending *s)
         if (t->status == STATUS_REJECTED)
             code = EXIT_REJECTED;
         else if (code == EXIT_DONE && t->status != STATUS_RECEIPTED &&
-                 (!s->o->no_wait || s->failed || t->status == STATUS_EXPIRED))
+                 ((!s->o->no_wait && !s->signalled) || s->failed || t->status == STATUS_EXPIRED))
             code = EXIT_FAILED;
     }
     return code;

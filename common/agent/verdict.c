@@ -109,8 +109,8 @@ static void send_again(struct sender *sender, struct out_item *item)
         return;
     }
     sender->config.handlers->trouble(sender->config.arg, item->peer, 0, REASON_NONE,
-                                     "the receiver refused an altered copy of a package; ours is "
-                                     "sent again");
+                                     "a package was altered on its way and refused; the "
+                                     "original is sent again");
     if (sender_begin(sender) == 0 && outbox_count_resend(sender->config.db, item->id) == 0) {
         s->resent = item->id - 1 < s->resent ? item->id - 1 : s->resent;
         s->resending = 1;
