@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# A cloud that lies against the real sds and sdr: frames that cannot be read, edited terms, swapped
+# keys, forged results and receipts, altered packages. The devices refuse with a word that says why,
+# and never show or report what is not so.
+set -eu
+
+build=${BUILD:-build}
+driver=${DRIVERS:-build/plain/drivers}/hostile_cloud
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
+
+fail() {
+    echo "not ok: $*" >&2
+    tail -n 20 "$work"/err "$work"/said "$work"/cloud >&2 || true
+    exit 1
+}
+
+# against SCENARIO STATUS COMMAND...: the hostile cloud, and a device's command against it
+against() {
+    local scenario=$1 want=$2 rc=0 cloud
+
+    shift 2
+    home=$work/$scenario
+    : >"$work/cloud"
+    "$driver" "$home" "$scenario" >"$work/cloud" 2>&1 &
+    cloud=$!
+    for _ in $(seq 100); do
+        ! grep -q ready "$work/cloud" || break
+        sleep 0.05
+    done
+    "$@" --home "$home" >"$work/said" 2>"$work/err" || rc=$?
+    [ "$rc" -eq "$want" ] || fail "$scenario: exit $rc, not $want"
+    wait "$cloud" || fail "$scenario: the device did not do what it should"
+}
+
+says() {
+    grep -qF -- "$1" "$work/err" || fail "\"$1\" was not said"
+}
+
+send() {
+    "$build/sds" send --to bob --cover "$home/cover.pgm" --json "$@" hello
+}
+
+never() {
+    ! grep -q "$1" "$work/said" || fail "stdout has $1"
+}
+
+against frames 1 send --timeout 6
+says "not legal now"
+says "damaged or forged"
+says "cannot read"
+if LC_ALL=C grep -q $'[\x1b\x9b]' "$work/err"; then
+    fail "the cloud steers the terminal"
+fi
+never receipted
+
+against terms 1 send --timeout 14
+says "a check of the negotiation failed"
+never receipted
+
+against key 1 send --timeout 10
+says "--accept-key bob="
+never receipted
+
+against result 1 send --timeout 6
+says "a check of the negotiation failed"
+never '"session"'
+
+against receipts 1 send --timeout 5
+says "our state is older"
+never '"status":"receipted"'
+never '"status":"rejected"'
+
+# Altered packages before and after the genuine one, which comes twice and is shown once.
+against bob 3 timeout 20 "$build/sdr" run --json --count 9
+[ "$(grep -c '"verified":false' "$work/said")" = 8 ] || fail "the altered packages"
+[ "$(grep -c '"verified":true.*"text":"genuine"' "$work/said")" = 1 ] || fail "the genuine one"
+never forgery
+echo "hostile: the devices believed nothing"

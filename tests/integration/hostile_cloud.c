@@ -1,0 +1,604 @@
+/*
+ * hostile_cloud.c - a cloud that lies, against the real sds and sdr. It holds the right hop key, as
+ * a malicious operator would, and plays the peer as well where a scenario needs one.
+ *
+ *     hostile_cloud HOME SCENARIO     makes HOME, a device enrolled here, and prints "ready"
+ *
+ * In HOME: device.key, device.conf, and cover.pgm for sds. The device is alice when it sends and
+ * bob when it receives. Exit 0: the device did what it should.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+
+#include "common/package.h"
+#include "common/profile.h"
+#include "common/secret.h"
+#include "tests/integration/cloud_peer.h"
+
+#define SIDE 128 /* pixels, of the cover */
+
+static struct noise_keypair cloud, alice, bob; /* one of the two devices is real */
+static uint8_t shk[KEY_BYTES];
+static uint8_t pixels[SIDE * SIDE];
+static int listener;
+static struct device at = {.fd = -1}; /* the connection to the real device */
+
+/* ---- the device's home ---- */
+
+static void write_file(const char *dir, const char *name, const void *p, size_t len)
+{
+    char path[512];
+
+    CHECK((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) < sizeof(path));
+    CHECK(secret_write_file(path, p, len) == 0);
+}
+
+static unsigned listen_somewhere(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(listener >= 0 && bind(listener, (struct sockaddr *)&a, sizeof(a)) == 0);
+    CHECK(listen(listener, 8) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&a, &len) == 0);
+    return ntohs(a.sin_port);
+}
+
+static void make_home(const char *dir, const char *id, const struct noise_keypair *key)
+{
+    uint8_t raw[2 * KEY_BYTES], pgm[PGM_HEADER_MAX + sizeof(pixels)];
+    char conf[512], hex[2 * KEY_BYTES + 1];
+    size_t len;
+    int n;
+
+    CHECK(mkdir(dir, 0700) == 0 || errno == EEXIST);
+    memcpy(raw, key->secret_key, KEY_BYTES);
+    randombytes_buf(raw + KEY_BYTES, KEY_BYTES);
+    write_file(dir, "device.key", raw, sizeof(raw));
+    text_hex(hex, cloud.public_key, KEY_BYTES);
+    n = snprintf(conf, sizeof(conf),
+                 "inkpost-device 1\nid %s\nhost 127.0.0.1\nport %u\ncloud-key %s\nenrolment 1\n",
+                 id, listen_somewhere(), hex);
+    write_file(dir, "device.conf", conf, (size_t)n);
+    randombytes_buf(pixels, sizeof(pixels));
+    CHECK(pgm_write(pgm, sizeof(pgm), &len, SIDE, SIDE, pixels) == 0);
+    write_file(dir, "cover.pgm", pgm, len);
+    printf("ready\n");
+    fflush(stdout);
+}
+
+/* ---- the cloud's side of the hop ---- */
+
+static void accept_one(void)
+{
+    struct pollfd ready = {.fd = listener, .events = POLLIN};
+
+    if (at.fd >= 0)
+        close(at.fd);
+    CHECK(poll(&ready, 1, WAIT_MS) == 1);
+    at.fd = accept(listener, NULL, NULL);
+    at.frame = shared_frame;
+    CHECK(at.fd >= 0);
+}
+
+static void read_hello(struct msg *m)
+{
+    size_t total = read_frame(&at);
+
+    CHECK(total > FRAME_HEADER);
+    CHECK(msg_decode(m, MSG_HOP_HELLO, at.frame + FRAME_HEADER, total - FRAME_HEADER) == 0);
+}
+
+static void hop(void)
+{
+    struct msg m, reply = {.type = MSG_HOP_REPLY};
+    uint8_t noise[256], none[1];
+    struct noise_handshake hs;
+    size_t n;
+
+    accept_one();
+    read_hello(&m);
+    CHECK(hop_start_cloud(&hs, HOP_SEALED, m.u.hop_hello.role, &cloud) == 0);
+    CHECK(noise_read(&hs, m.u.hop_hello.noise.p, m.u.hop_hello.noise.len, none, 0, &n) == 0);
+    CHECK(noise_write(&hs, NULL, 0, noise, sizeof(noise), &n) == 0);
+    CHECK(hop_finish(&hs, HOP_SEALED, &at.hop) == 0);
+    reply.u.hop_reply.noise = (struct blob){noise, n};
+    send_plain(at.fd, &reply);
+}
+
+/* The device is attached; m is its ATTACH. */
+static void attached(struct msg *m)
+{
+    struct msg yes = {.type = MSG_ATTACHED};
+
+    hop();
+    expect(&at, m, MSG_ATTACH);
+    yes.u.attached.enrolment = 1;
+    yes.u.attached.retention = RETENTION_DAYS;
+    send_msg(&at, &yes);
+}
+
+/* The device gives this connection up, whatever it still says. */
+static void expect_gone(void)
+{
+    struct msg m;
+
+    while (next(&at, &m) != 0)
+        ;
+}
+
+/* ---- one negotiation ---- */
+
+static void new_terms(struct neg_terms *t, const struct offer *o)
+{
+    memset(t, 0, sizeof(*t));
+    randombytes_buf(t->negotiation, NEG_ID_BYTES);
+    randombytes_buf(t->salt, KEY_BYTES);
+    randombytes_buf(t->sk, KEY_BYTES);
+    memcpy(t->shk, shk, KEY_BYTES);
+    memcpy(t->cloud, cloud.public_key, KEY_BYTES);
+    text_copy(t->initiator, sizeof(t->initiator), "alice");
+    text_copy(t->responder, sizeof(t->responder), "bob");
+    t->i_offer = t->r_offer = *o;
+    CHECK(offer_choose(&t->choice, o, o) == 0);
+}
+
+/* PEER, to `self` about the other one, whose key is said to be `key`. */
+static void send_peer(const struct noise_keypair *self, const uint8_t key[KEY_BYTES])
+{
+    struct msg inner = {.type = MSG_PAIR_BODY}, m = {.type = MSG_PEER};
+    const char *id = self == &alice ? "alice" : "bob", *peer = self == &alice ? "bob" : "alice";
+    uint8_t sealed[256];
+    size_t len;
+
+    text_copy(inner.u.pair_body.to, sizeof(inner.u.pair_body.to), id);
+    text_copy(inner.u.pair_body.peer, sizeof(inner.u.pair_body.peer), peer);
+    memcpy(inner.u.pair_body.shk, shk, KEY_BYTES);
+    CHECK(body_seal(&inner, self->public_key, sealed, sizeof(sealed), &len) == 0);
+    text_copy(m.u.peer.peer, sizeof(m.u.peer.peer), peer);
+    memcpy(m.u.peer.key, key, KEY_BYTES);
+    m.u.peer.enrolment = 2;
+    m.u.peer.sealed = (struct blob){sealed, len};
+    send_msg(&at, &m);
+}
+
+/* SALT of t; the sealed part belongs to the negotiation `inside`. */
+static void send_salt(const struct noise_keypair *self, const struct neg_terms *t, uint64_t request,
+                      const uint8_t inside[NEG_ID_BYTES])
+{
+    struct msg inner = {.type = MSG_SALT_BODY}, m = {.type = MSG_SALT};
+    struct msg_salt *s = &m.u.salt;
+    uint8_t sealed[256];
+    size_t len;
+
+    memcpy(inner.u.salt_body.negotiation, inside, NEG_ID_BYTES);
+    memcpy(inner.u.salt_body.salt, t->salt, KEY_BYTES);
+    memcpy(inner.u.salt_body.sk, t->sk, KEY_BYTES);
+    CHECK(body_seal(&inner, self->public_key, sealed, sizeof(sealed), &len) == 0);
+    memcpy(s->negotiation, t->negotiation, NEG_ID_BYTES);
+    s->request = request;
+    memcpy(s->initiator, t->initiator, sizeof(s->initiator));
+    memcpy(s->responder, t->responder, sizeof(s->responder));
+    s->i_profiles = t->i_offer.profiles;
+    s->i_suites = t->i_offer.suites;
+    s->i_codecs = t->i_offer.codecs;
+    s->r_profiles = t->r_offer.profiles;
+    s->r_suites = t->r_offer.suites;
+    s->r_codecs = t->r_offer.codecs;
+    s->profile = t->choice.profile;
+    s->suite = t->choice.suite;
+    s->codec = t->choice.codec;
+    s->sealed = (struct blob){sealed, len};
+    send_msg(&at, &m);
+}
+
+static struct offer offer_of(const struct msg_open *o)
+{
+    return (struct offer){o->profiles, o->suites, o->codecs};
+}
+
+/* Step 5 to alice, with these bytes for bob's Noise message. */
+static void send_result(const struct neg_terms *t, const struct blob *noise)
+{
+    struct msg m = {.type = MSG_NEG_RESULT};
+    uint8_t sealed[NEG_SEALED_MAX];
+    size_t len;
+
+    CHECK(neg_body_seal(t, alice.public_key, sealed, &len) == 0);
+    memcpy(m.u.neg_result.negotiation, t->negotiation, NEG_ID_BYTES);
+    m.u.neg_result.sealed = (struct blob){sealed, len};
+    m.u.neg_result.noise = *noise;
+    send_msg(&at, &m);
+}
+
+/* OPEN to step 2: the terms, and alice's Noise message in out. */
+static size_t to_step_2(struct neg_terms *t, uint8_t out[256])
+{
+    struct msg m;
+    struct offer o;
+    uint64_t request;
+
+    expect(&at, &m, MSG_OPEN);
+    o = offer_of(&m.u.open);
+    request = m.u.open.request;
+    new_terms(t, &o);
+    send_peer(&alice, bob.public_key);
+    send_salt(&alice, t, request, t->negotiation);
+    expect(&at, &m, MSG_NEG_REQUEST);
+    CHECK(memcmp(m.u.neg_request.negotiation, t->negotiation, NEG_ID_BYTES) == 0);
+    CHECK(neg_body_check(t, &m.u.neg_request.sealed, &cloud) == 0);
+    memcpy(out, m.u.neg_request.noise.p, m.u.neg_request.noise.len);
+    return m.u.neg_request.noise.len;
+}
+
+/* Bob's Noise message for these terms. */
+static size_t bobs_part(const struct neg_terms *t, const uint8_t *in, size_t in_len,
+                        uint8_t out[256], struct session_keys *keys)
+{
+    struct noise_handshake hs;
+    uint8_t none[1];
+    size_t n;
+
+    CHECK(neg_noise_start(&hs, t, 0, &bob, alice.public_key) == 0);
+    CHECK(noise_read(&hs, in, in_len, none, 0, &n) == 0);
+    CHECK(noise_write(&hs, NULL, 0, out, 256, &n) == 0);
+    CHECK(neg_session_keys(&hs, keys) == 0);
+    return n;
+}
+
+/* ---- against sds ---- */
+
+/* Before and behind the handshake: what cannot be read ends the connection, never the program. */
+static void scenario_frames(void)
+{
+    static const uint8_t huge[] = {0xff, 0xff, 0xff, 0xff, 0x02};
+    uint8_t zeros[64] = {0}, frame[128];
+    struct msg m, refused = {.type = MSG_HOP_REFUSED}, reply = {.type = MSG_HOP_REPLY};
+
+    accept_one(); /* not final, and with a text that would steer a terminal */
+    read_hello(&m);
+    refused.u.hop_refused.reason = REASON_BUSY;
+    refused.u.hop_refused.detail = (struct blob){(const uint8_t *)"\x1b[2J\xc2\x9b"
+                                                                  "31mx\x9b",
+                                                 11};
+    send_plain(at.fd, &refused);
+    accept_one(); /* the handshake of somebody without the key */
+    read_hello(&m);
+    reply.u.hop_reply.noise = (struct blob){zeros, 48};
+    send_plain(at.fd, &reply);
+    CHECK(read_frame(&at) == 0);
+    accept_one(); /* a length beyond everything */
+    write_all(at.fd, huge, sizeof(huge));
+    read_hello(&m);
+    CHECK(read_frame(&at) == 0);
+    attached(&m); /* the receiver's message to a sender */
+    send_body(&at, MSG_NEG_FORWARD, zeros, 16);
+    expect_gone();
+    attached(&m); /* cut */
+    send_body(&at, MSG_RESUMED, zeros, 3);
+    expect_gone();
+    attached(&m); /* a flipped bit */
+    CHECK(hop_seal_frame(&at.hop, MSG_ACCEPTED, zeros, 40, frame, hop_frame_size(0, 40)) == 0);
+    frame[9] ^= 1;
+    write_all(at.fd, frame, hop_frame_size(0, 40));
+    expect_gone();
+    accept_one(); /* it was let in: anybody on the way may say this, so it is not believed */
+    read_hello(&m);
+    refused.u.hop_refused.reason = REASON_NOT_ENROLLED;
+    refused.u.hop_refused.detail = (struct blob){NULL, 0};
+    send_plain(at.fd, &refused);
+    attached(&m);
+    expect(&at, &m, MSG_OPEN);
+}
+
+/* Terms that differ from what alice asked, or from each other: no step 2. */
+static void scenario_terms(void)
+{
+    struct noise_keypair other;
+    struct neg_terms t;
+    struct msg m;
+
+    noise_keypair_new(&other);
+    attached(&m);
+    for (int i = 0; i < 6; i++) {
+        uint8_t inside[NEG_ID_BYTES];
+        struct offer o;
+
+        expect(&at, &m, MSG_OPEN); /* nothing else came of the one before */
+        o = offer_of(&m.u.open);
+        new_terms(&t, &o);
+        memcpy(inside, t.negotiation, NEG_ID_BYTES);
+        if (i == 0)
+            t.i_offer.codecs = (struct list){1, {2}};
+        if (i == 1)
+            t.choice.codec = 2;
+        if (i == 2)
+            t.i_offer.profiles.v[t.i_offer.profiles.n++] = t.choice.profile = 9;
+        if (i == 3)
+            text_copy(t.initiator, sizeof(t.initiator), "mallory");
+        if (i == 4)
+            inside[0] ^= 1;
+        send_peer(&alice, bob.public_key);
+        send_salt(i == 5 ? &other : &alice, &t, m.u.open.request, inside);
+    }
+    expect(&at, &m, MSG_OPEN);
+}
+
+/* Another key for a peer that was met: the user must act. */
+static void scenario_key(void)
+{
+    struct msg m, reject = {.type = MSG_NEG_REJECT};
+    struct noise_keypair other;
+    uint8_t noise[256];
+    struct neg_terms t;
+
+    noise_keypair_new(&other);
+    attached(&m);
+    to_step_2(&t, noise);
+    memcpy(reject.u.neg_reject.negotiation, t.negotiation, NEG_ID_BYTES);
+    text_copy(reject.u.neg_reject.peer, sizeof(reject.u.neg_reject.peer), "bob");
+    reject.u.neg_reject.reason = REASON_STALE;
+    send_msg(&at, &reject);
+    expect(&at, &m, MSG_OPEN);
+    send_peer(&alice, other.public_key);
+    CHECK(next(&at, &m) == 0);
+}
+
+/* Results that bob did not make: no session, no package. */
+static void scenario_result(void)
+{
+    uint8_t request[256], noise[256];
+    struct neg_terms t, wrong;
+    struct session_keys keys;
+    struct msg m;
+    size_t n;
+
+    attached(&m);
+    for (int i = 0; i < 4; i++) {
+        n = to_step_2(&t, request);
+        n = bobs_part(&t, request, n, noise, &keys);
+        wrong = t;
+        if (i == 0)
+            noise[n - 1] ^= 1;
+        if (i == 1)
+            randombytes_buf(noise, n);
+        if (i == 2)
+            wrong.shk[0] ^= 1;
+        if (i == 3)
+            n = 0;
+        send_result(&wrong, &(struct blob){noise, n});
+    }
+    expect(&at, &m, MSG_OPEN); /* and not NEG_CONFIRM */
+}
+
+static void send_receipt(const struct session_keys *k, const struct msg_package *p,
+                         const uint8_t digest[DIGEST_BYTES], uint8_t status)
+{
+    struct msg m = {.type = MSG_RECEIPT};
+    struct msg_receipt *r = &m.u.receipt;
+
+    text_copy(r->peer, sizeof(r->peer), "bob");
+    memcpy(r->session, p->session, SESSION_ID_BYTES);
+    r->index = p->index;
+    r->status = status;
+    memcpy(r->digest, digest, DIGEST_BYTES);
+    if (k != NULL)
+        receipt_mac(r->mac, k->receipt, r);
+    send_msg(&at, &m);
+    expect(&at, &m, MSG_RECEIPT_ACK);
+}
+
+/* Lies about a package that bob never saw, then an index that was never used. */
+static void scenario_receipts(void)
+{
+    uint8_t request[256], noise[256], digest[DIGEST_BYTES];
+    struct session_keys keys, forged = {.chain = {0}};
+    struct msg m, resumed = {.type = MSG_RESUMED};
+    struct msg_package p;
+    struct neg_terms t;
+    size_t n;
+
+    attached(&m);
+    n = to_step_2(&t, request);
+    n = bobs_part(&t, request, n, noise, &keys);
+    send_result(&t, &(struct blob){noise, n});
+    expect(&at, &m, MSG_NEG_CONFIRM);
+    expect(&at, &m, MSG_PACKAGE);
+    p = m.u.package;
+    package_digest(digest, at.body, at.body_len);
+    CHECK(memcmp(p.session, keys.session, SESSION_ID_BYTES) == 0);
+    send_receipt(NULL, &p, digest, RECEIPT_VERIFIED);
+    send_receipt(&forged, &p, digest, RECEIPT_VERIFIED);
+    send_receipt(NULL, &p, digest, RECEIPT_REJECTED);
+    send_receipt(&keys, &p, digest, 77);
+    close(at.fd);
+    at.fd = -1;
+    attached(&m);
+    expect(&at, &m, MSG_RESUME);
+    text_copy(resumed.u.resumed.to, sizeof(resumed.u.resumed.to), "bob");
+    memcpy(resumed.u.resumed.session, keys.session, SESSION_ID_BYTES);
+    resumed.u.resumed.next = UINT64_MAX;
+    send_msg(&at, &resumed);
+    expect(&at, &m, MSG_PACKAGE); /* the same bytes: it was never accepted */
+    package_digest(noise, at.body, at.body_len);
+    CHECK(memcmp(noise, digest, DIGEST_BYTES) == 0);
+    CHECK(next(&at, &m) == 0);
+}
+
+/* ---- against sdr ---- */
+
+static void send_forward(const struct neg_terms *t, const uint8_t *noise, size_t len)
+{
+    struct msg m = {.type = MSG_NEG_FORWARD};
+    uint8_t sealed[NEG_SEALED_MAX];
+    size_t n;
+
+    CHECK(neg_body_seal(t, bob.public_key, sealed, &n) == 0);
+    memcpy(m.u.neg_forward.negotiation, t->negotiation, NEG_ID_BYTES);
+    m.u.neg_forward.sealed = (struct blob){sealed, n};
+    m.u.neg_forward.noise = (struct blob){noise, len};
+    send_msg(&at, &m);
+}
+
+/* Bob hears the terms `told`, alice meant `t`: bob's answer, and its reason. */
+static unsigned ask_bob(const struct neg_terms *t, const struct neg_terms *told,
+                        struct noise_handshake *hs, struct msg *m)
+{
+    uint8_t noise[256];
+    size_t n;
+
+    CHECK(neg_noise_start(hs, t, 1, &alice, bob.public_key) == 0);
+    CHECK(noise_write(hs, NULL, 0, noise, sizeof(noise), &n) == 0);
+    send_salt(&bob, told, 1, told->negotiation);
+    send_forward(told, noise, n);
+    expect(&at, m, MSG_NEG_ANSWER);
+    CHECK(memcmp(m->u.neg_answer.negotiation, told->negotiation, NEG_ID_BYTES) == 0);
+    return m->u.neg_answer.reason;
+}
+
+static void bad_negotiations(const struct offer *o)
+{
+    struct noise_keypair other;
+    struct noise_handshake hs;
+    struct neg_terms t, told;
+    struct msg m;
+
+    noise_keypair_new(&other);
+    new_terms(&t, o);
+    send_forward(&t, shk, KEY_BYTES); /* step 3 of nothing */
+    expect(&at, &m, MSG_NEG_ANSWER);
+    CHECK(m.u.neg_answer.reason == REASON_STALE);
+    send_peer(&bob, alice.public_key);
+    new_terms(&t, o);
+    told = t;
+    told.r_offer.codecs = (struct list){1, {2}}; /* bob's own list */
+    CHECK(ask_bob(&t, &told, &hs, &m) == REASON_STALE);
+    new_terms(&t, o);
+    told = t;
+    told.i_offer.codecs = (struct list){1, {told.choice.codec}}; /* alice's list: same choice */
+    CHECK(ask_bob(&t, &told, &hs, &m) == REASON_CHECK_FAILED);
+    new_terms(&t, o);
+    told = t;
+    told.choice.codec = 2; /* not the first in common */
+    CHECK(ask_bob(&t, &told, &hs, &m) == REASON_CHECK_FAILED);
+    new_terms(&t, o);
+    told = t;
+    text_copy(told.responder, sizeof(told.responder), "carol");
+    CHECK(ask_bob(&t, &told, &hs, &m) == REASON_CHECK_FAILED);
+    new_terms(&t, o);
+    told = t;
+    told.shk[0] ^= 1; /* the pair key in step 3 is another */
+    CHECK(ask_bob(&t, &told, &hs, &m) == REASON_CHECK_FAILED);
+    send_peer(&bob, other.public_key); /* alice's key, changed */
+    new_terms(&t, o);
+    CHECK(ask_bob(&t, &t, &hs, &m) == REASON_PEER_KEY);
+    send_peer(&bob, alice.public_key);
+}
+
+/* A package of the session; `twist` changes something of it behind alice's back. */
+static void send_twisted(const struct session_keys *k, const uint8_t seed[KEY_BYTES], int twist)
+{
+    struct pgm_view cover = {SIDE, SIDE, pixels};
+    struct msg m = {.type = MSG_PACKAGE};
+    struct msg_package *p = &m.u.package;
+    struct package made;
+
+    p->profile = PROFILE_AUTH;
+    p->codec = 1;
+    memcpy(p->session, k->session, SESSION_ID_BYTES);
+    p->seq = 1;
+    text_copy(p->from, sizeof(p->from), "alice");
+    text_copy(p->to, sizeof(p->to), "bob");
+    p->message = (struct blob){(const uint8_t *)"genuine", 7};
+    CHECK(package_make(&made, &m, &cover, seed) == 0);
+    CHECK(msg_decode(&m, MSG_PACKAGE, made.body, made.len) == 0);
+    if (twist == 1)
+        p->message.p = (const uint8_t *)"forgery";
+    if (twist == 2)
+        p->seq = 2;
+    if (twist == 3)
+        text_copy(p->from, sizeof(p->from), "carol");
+    if (twist == 4)
+        p->index = 1;
+    if (twist == 5)
+        p->session[0] ^= 1;
+    if (twist == 6)
+        p->codec = 2;
+    if (twist == 7)
+        p->index = UINT64_MAX;
+    send_msg(&at, &m);
+    if (twist == 0)
+        send_msg(&at, &m); /* and once more */
+    free(made.body);
+}
+
+/* Everything wrong before one genuine package, which bob shows once. */
+static void scenario_bob(void)
+{
+    struct session_keys keys;
+    struct noise_handshake hs;
+    uint8_t seed[KEY_BYTES], mac[MAC_BYTES], none[1];
+    struct neg_terms t;
+    struct offer o;
+    struct msg m;
+    size_t n;
+
+    attached(&m);
+    o = (struct offer){m.u.attach.profiles, m.u.attach.suites, m.u.attach.codecs};
+    bad_negotiations(&o);
+    new_terms(&t, &o);
+    CHECK(ask_bob(&t, &t, &hs, &m) == REASON_NONE);
+    CHECK(neg_body_check(&t, &m.u.neg_answer.sealed, &cloud) == 0);
+    CHECK(noise_read(&hs, m.u.neg_answer.noise.p, m.u.neg_answer.noise.len, none, 0, &n) == 0);
+    CHECK(neg_session_keys(&hs, &keys) == 0);
+    session_step(keys.chain, seed);
+    for (int twist = 1; twist <= 7; twist++) {
+        send_twisted(&keys, seed, twist);
+        expect(&at, &m, MSG_RECEIPT);
+        CHECK(m.u.receipt.status == RECEIPT_REJECTED || m.u.receipt.status == RECEIPT_UNVERIFIABLE);
+    }
+    send_twisted(&keys, seed, 0);
+    for (int i = 0; i < 2; i++) {
+        expect(&at, &m, MSG_RECEIPT);
+        CHECK(m.u.receipt.status == RECEIPT_VERIFIED && m.u.receipt.index == 0);
+        receipt_mac(mac, keys.receipt, &m.u.receipt);
+        CHECK(memcmp(mac, m.u.receipt.mac, MAC_BYTES) == 0);
+    }
+    send_twisted(&keys, seed, 1); /* another under its name */
+    expect(&at, &m, MSG_RECEIPT);
+    CHECK(m.u.receipt.status == RECEIPT_REJECTED);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+    int receives;
+} scenarios[] = {
+    {"frames", scenario_frames, 0}, {"terms", scenario_terms, 0},       {"key", scenario_key, 0},
+    {"result", scenario_result, 0}, {"receipts", scenario_receipts, 0}, {"bob", scenario_bob, 1},
+};
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 3 && sodium_init() >= 0);
+    noise_keypair_new(&cloud);
+    noise_keypair_new(&alice);
+    noise_keypair_new(&bob);
+    memcpy(cloud_key, cloud.public_key, KEY_BYTES);
+    randombytes_buf(shk, sizeof(shk));
+    for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+        if (strcmp(scenarios[i].name, argv[2]) != 0)
+            continue;
+        make_home(argv[1], scenarios[i].receives ? "bob" : "alice",
+                  scenarios[i].receives ? &bob : &alice);
+        scenarios[i].run();
+        printf("ok %s\n", argv[2]);
+        return 0;
+    }
+    fprintf(stderr, "not ok: no scenario %s\n", argv[2]);
+    return 1;
+}
