@@ -1,6 +1,6 @@
 /*
- * test_negotiation.c - the checks of the six steps, and the devices' handshake inside them: whatever
- * one party sees otherwise than the other is noticed, and two that agree get the same keys.
+ * test_negotiation.c - the checks of the six steps, and the devices' handshake inside them:
+ * whatever one party sees otherwise than the other is noticed, and two that agree get equal keys.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -375,7 +375,7 @@ static void neg_noise__another_peer_key__no_session(void **state)
     assert_int_equal(shake(&s), ERR_AUTH);
 }
 
-static void neg_noise__any_bit_of_step_2_flipped__refused_and_the_genuine_still_passes(void **state)
+static void neg_noise__any_bit_of_step_2_flipped__refused_the_genuine_still_passes(void **state)
 {
     struct neg_terms t = terms();
     struct noise_handshake i, r;
@@ -447,7 +447,7 @@ int main(void)
         cmocka_unit_test(neg_noise__same_terms_again__other_keys),
         cmocka_unit_test(neg_noise__any_other_term__no_session),
         cmocka_unit_test(neg_noise__another_peer_key__no_session),
-        cmocka_unit_test(neg_noise__any_bit_of_step_2_flipped__refused_and_the_genuine_still_passes),
+        cmocka_unit_test(neg_noise__any_bit_of_step_2_flipped__refused_the_genuine_still_passes),
         cmocka_unit_test(neg_session_keys__handshake_not_done__state),
         cmocka_unit_test(neg_confirm_mac__bound_to_session_and_key),
     };

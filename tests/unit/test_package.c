@@ -1,6 +1,6 @@
 /*
- * test_package.c - packages: what was made verifies, and no change of header, message or image makes
- * another message pass.
+ * test_package.c - packages: what was made verifies, and no change of header, message or image
+ * makes another message pass.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -244,8 +244,8 @@ static void package_check__text_moved_between_header_and_message__refused(void *
     drop(&s);
 }
 
-/* The image is the carrier: a change of it destroys the hidden proof, or leaves it whole. Counts how
- * many single pixels do which; both must occur. */
+/* The image is the carrier: a change of it destroys the hidden proof, or leaves it whole. Counts
+ * how many single pixels do which; both must occur. */
 static void package_check__one_pixel_changed__refused_or_the_genuine_message(void **state)
 {
     size_t whole, destroyed;

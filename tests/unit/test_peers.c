@@ -19,7 +19,8 @@ struct px {
     struct sql *db;
 };
 
-static const uint8_t key_a[KEY_BYTES] = {0xaa}, key_b[KEY_BYTES] = {0xbb}, key_c[KEY_BYTES] = {0xcc};
+static const uint8_t key_a[KEY_BYTES] = {0xaa}, key_b[KEY_BYTES] = {0xbb};
+static const uint8_t key_c[KEY_BYTES] = {0xcc};
 
 static int setup(void **state)
 {
@@ -145,7 +146,7 @@ static void peer_trust__accepted__used_from_now_on(void **state)
     assert_int_equal(meet(db, key_a, 7, &is_new), ERR_CONFLICT);
 }
 
-static void peer_trust__pinned_before_the_first_contact__the_clouds_word_does_not_count(void **state)
+static void peer_trust__pinned_before_first_contact__the_clouds_word_does_not_count(void **state)
 {
     struct sql *db = db_of(state);
     int is_new;
@@ -254,7 +255,7 @@ int main(void)
         T(peer_meet__another_key__conflict_and_the_old_one_stays),
         T(peer_meet__one_bit_of_the_key__conflict),
         T(peer_trust__accepted__used_from_now_on),
-        T(peer_trust__pinned_before_the_first_contact__the_clouds_word_does_not_count),
+        T(peer_trust__pinned_before_first_contact__the_clouds_word_does_not_count),
         T(peer_trust__same_key__keeps_the_enrolment),
         T(peer_each__in_order_and_stops_when_told),
         cmocka_unit_test(peer_parse__id_and_64_hex_digits),
