@@ -6,9 +6,10 @@
 A cloud and two devices that send to each other without pause. In every round one of the programs
 is killed and started again. A model knows which text became which sequence number: when an sds is
 killed, its state says how many of the lines it had taken; those it had not taken are fed no more.
-Now and then all is let come to rest, and the receivers' inboxes are compared with the model: every
-message taken is there exactly once, in order, with its text; stdout showed each of them, and
-nothing else. Interrupt it to end early.
+At every kill, what was promised by then is looked for on the disk. Now and then all is let come to
+rest, and the receivers' inboxes are compared with the model: every message taken is there exactly
+once, in order, with its text; stdout showed each of them, and nothing else. Interrupt it to end
+early.
 """
 import argparse
 import json
@@ -133,8 +134,23 @@ class Direction:
                 self.count["renewed"] += 1
             self.start_sds()
 
+    def check_promises(self, in_cloud):
+        """With a program dead: what was reported receipted is in the inbox, and what was reported
+        accepted is there or in the cloud's file (in_cloud: names of packages; None: do not ask)."""
+        with self.lock:
+            receipted = [self.packages[seq] for seq in self.receipted]
+            accepted = [self.packages[seq] for seq in self.accepted - self.receipted]
+        rows = self.bed.ask(self.receiver, "SELECT lower(hex(session)), idx FROM inbox WHERE id > ?",
+                            self.last_row)
+        inbox = set(rows)
+        if not inbox.issuperset(receipted):
+            self.wrong.append("receipted, but not in the inbox when it was killed")
+        if in_cloud is not None and not (inbox | in_cloud).issuperset(accepted):
+            self.wrong.append("accepted, but not on the cloud's disk when it was killed")
+
     def kill_sdr(self):
         self.sdr.kill()
+        self.check_promises(None)
         with self.lock:
             self.sdr_kills += 1
             self.start_sdr()
@@ -247,6 +263,10 @@ class Rounds:
         self.kills[program] += 1
         if program == "cloudd":
             self.bed.cloud.kill()
+            time.sleep(0.01)  # sds reads what still came
+            in_cloud = set(self.bed.ask_cloud("SELECT lower(hex(session)), idx FROM packages"))
+            for d in self.directions:
+                d.check_promises(in_cloud)
             self.bed.start_cloud()
         elif program == "sds":
             self.rng.choice(self.directions).kill_sds()

@@ -147,6 +147,21 @@ class Testbed:
         finally:
             db.close()
 
+    def ask_cloud(self, text):
+        """Rows of a query to the store of a cloud that is dead: to a copy, so that its own recovery
+        stays to be done by cloudd."""
+        copy = self.path("copy")
+        os.mkdir(copy)
+        for name in ("cloud.db", "cloud.db-wal"):
+            if os.path.exists(self.path("cloud", name)):
+                shutil.copy(self.path("cloud", name), copy)
+        db = sqlite3.connect(os.path.join(copy, "cloud.db"))
+        try:
+            return db.execute(text).fetchall()
+        finally:
+            db.close()
+            shutil.rmtree(copy)
+
     def close(self):
         for p in self.programs:
             if p.process.poll() is None:
