@@ -38,7 +38,7 @@ CFLAGS   += -std=c11 $(OPT) $(WARN) $(HARD) $(SAN) -MMD -MP
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
 CORE_LIBS  := -lsodium -lm
 AGENT_LIBS := -levent_core -lsqlite3
-CLOUD_LIBS := -levent_core -lsqlite3 -lpthread
+CLOUD_LIBS := -levent_core -lsqlite3 -lseccomp -lpthread
 
 src  = $(foreach d,$(1),$(wildcard $(d)/*.c))
 objs = $(patsubst %.c,$(O)/%.o,$(1))

@@ -73,8 +73,8 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
         evconnlistener_enable(srv->listener);
 }
 
-/* "listening HOST:PORT" with what the system chose. */
-static int announce(struct server *srv, char *why, size_t why_len)
+/* HOST:PORT with what the system chose. */
+static int set_address(struct server *srv, char *why, size_t why_len)
 {
     char host[NI_MAXHOST], port[NI_MAXSERV];
     struct sockaddr_storage ss;
@@ -85,15 +85,19 @@ static int announce(struct server *srv, char *why, size_t why_len)
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return say(why, why_len, ERR_SYS, "the listening address is not known: %s",
                    strerror(errno));
-    printf(ss.ss_family == AF_INET6 ? "listening [%s]:%s\n" : "listening %s:%s\n", host, port);
-    fflush(stdout);
+    snprintf(srv->address, sizeof(srv->address), ss.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+             host, port);
     return 0;
 }
 
-static int say_bind(const struct server *srv, char *why, size_t why_len)
+void listen_announce(const struct server *srv)
 {
-    const struct options *o = srv->opt;
+    printf("listening %s\n", srv->address);
+    fflush(stdout);
+}
 
+static int say_bind(const struct options *o, char *why, size_t why_len)
+{
     if (errno == EADDRINUSE)
         return say(why, why_len, ERR_SYS,
                    "port %u of %s is in use by another program; choose another with --listen "
@@ -103,33 +107,64 @@ static int say_bind(const struct server *srv, char *why, size_t why_len)
         return say(why, why_len, ERR_SYS,
                    "%s is no address of this host; give one of its own to --listen, or 0.0.0.0",
                    o->host);
+    if (errno == EACCES)
+        return say(why, why_len, ERR_SYS,
+                   "port %u is for root only; start as root, which cloudd then gives up, or choose "
+                   "a port from 1024 on with --listen HOST:PORT",
+                   o->port);
     return say(why, why_len, ERR_SYS, "cannot listen at %s port %u: %s", o->host, o->port,
                strerror(errno));
 }
 
-int listen_start(struct server *srv, char *why, size_t why_len)
+/* Connections inherit keep-alive from the socket that they come in by. */
+static int bind_to(const struct addrinfo *at)
+{
+    const int on = 1;
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), saved;
+
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+        bind(fd, at->ai_addr, at->ai_addrlen) == 0)
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int listen_bind(const struct options *opt, int *fd, char *why, size_t why_len)
 {
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     char port[8];
     int e;
 
-    snprintf(port, sizeof(port), "%u", srv->opt->port);
-    e = getaddrinfo(srv->opt->host, port, &hints, &found);
+    *fd = -1;
+    snprintf(port, sizeof(port), "%u", opt->port);
+    e = getaddrinfo(opt->host, port, &hints, &found);
     if (e != 0)
-        return say(why, why_len, ERR_SYS, "--listen %s: %s", srv->opt->host, gai_strerror(e));
-    srv->listener =
-        evconnlistener_new_bind(srv->base, on_accept, srv,
-                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
-                                BACKLOG, found->ai_addr, (int)found->ai_addrlen);
+        return say(why, why_len, ERR_SYS, "--listen %s: %s", opt->host, gai_strerror(e));
+    *fd = bind_to(found);
+    e = *fd < 0 ? say_bind(opt, why, why_len) : 0;
     freeaddrinfo(found);
+    return e;
+}
+
+int listen_start(struct server *srv, char *why, size_t why_len)
+{
+    srv->listener =
+        evconnlistener_new(srv->base, on_accept, srv, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
+                           BACKLOG, srv->socket);
     if (srv->listener == NULL)
-        return say_bind(srv, why, why_len);
+        return say_bind(srv->opt, why, why_len);
+    srv->socket = -1;
     srv->accept_again = evtimer_new(srv->base, on_accept_again, srv);
     if (srv->accept_again == NULL)
         return say(why, why_len, ERR_NOMEM, "no memory");
     evconnlistener_set_error_cb(srv->listener, on_accept_error);
-    return announce(srv, why, why_len);
+    return set_address(srv, why, why_len);
 }
 
 void listen_stop(struct server *srv)

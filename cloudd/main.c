@@ -4,7 +4,9 @@
 
 #include "cloudd/admin.h"
 #include "cloudd/home.h"
+#include "cloudd/listen.h"
 #include "cloudd/options.h"
+#include "cloudd/privileges.h"
 #include "cloudd/server.h"
 #include "cloudd/store.h"
 #include "common/err.h"
@@ -52,24 +54,60 @@ static int run_init(const struct options *o)
     return err == 0 ? EXIT_DONE : fail(why);
 }
 
+/* Who we are from now on. Nothing of the home is opened before: what root would make in the folder
+ * of another user is not for that user. */
+static int settle(const struct options *o, struct privileges *who, char *why, size_t why_len)
+{
+    int err = privileges_find(who, o->user, o->home, why, why_len);
+
+    return err != 0 ? err : privileges_drop(who, why, why_len);
+}
+
+/* The home, its lock and its store; a server takes over the store. */
+static int open_all(const struct options *o, struct cloud_home *home, struct store **store,
+                    char *why, size_t why_len)
+{
+    int err = cloud_home_open(home, o->home, why, why_len);
+
+    if (err == 0)
+        err = cloud_home_lock(home, why, why_len);
+    if (err == 0)
+        err = open_store(store, home, why, why_len);
+    if (err == 0 && o->max_store > 0)
+        err = store_set_page_limit(*store, (unsigned)(o->max_store / PAGE_BYTES));
+    return err;
+}
+
 static int run_server(const struct options *o)
 {
-    char why[WHY_MAX] = "";
+    char why[WHY_MAX] = "", no_socket[WHY_MAX] = "";
+    struct server_start with = {.opt = o, .socket = -1};
     struct store *store = NULL;
+    struct privileges who;
     struct cloud_home home;
-    int err = cloud_home_open(&home, o->home, why, sizeof(why));
+    int err;
 
     log_set_level(o->log);
-    if (err == 0)
-        err = cloud_home_lock(&home, why, sizeof(why));
-    if (err == 0)
-        err = open_store(&store, &home, why, sizeof(why));
-    if (err == 0 && o->max_store > 0)
-        err = store_set_page_limit(store, (unsigned)(o->max_store / PAGE_BYTES));
-    if (err == 0)
-        err = server_run(o, &home, store, why, sizeof(why));
-    else
+    privileges_limits(o->max_connections);
+    /* First, for it may take root; told last, for a home in use says more than a port in use. */
+    listen_bind(o, &with.socket, no_socket, sizeof(no_socket));
+    if (settle(o, &who, why, sizeof(why)) != 0)
+        return fail(why);
+    if (who.uid == 0)
+        log_warn("running as root, though without its capabilities: give the home to a user of its "
+                 "own, with: chown -R USER %s",
+                 o->home);
+    err = open_all(o, &home, &store, why, sizeof(why));
+    if (err == 0 && with.socket < 0)
+        err = say(why, sizeof(why), ERR_SYS, "%s", no_socket);
+    if (err == 0) {
+        with.home = &home;
+        with.store = store;
+        with.user = who.name;
+        err = server_run(&with, why, sizeof(why));
+    } else {
         store_close(store);
+    }
     cloud_home_close(&home);
     return err == 0 ? EXIT_DONE : fail(why);
 }
@@ -78,9 +116,12 @@ static int run_admin(const struct options *o)
 {
     char why[WHY_MAX] = "";
     struct store *store = NULL;
+    struct privileges who;
     struct cloud_home home;
     int status = EXIT_FAILED;
 
+    if (settle(o, &who, why, sizeof(why)) != 0)
+        return fail(why);
     if (cloud_home_open(&home, o->home, why, sizeof(why)) == 0 &&
         open_store(&store, &home, why, sizeof(why)) == 0)
         status = admin_run(o, store, why, sizeof(why));

@@ -29,7 +29,7 @@ static const struct command_row commands[] = {
     {"help", CMD_HELP, "[COMMAND]", "show this, or the options of a command"},
 };
 
-enum option_kind { OPT_HOME, OPT_LISTEN, OPT_HOP, OPT_LOG, OPT_FLAG, OPT_NUMBER };
+enum option_kind { OPT_HOME, OPT_USER, OPT_LISTEN, OPT_HOP, OPT_LOG, OPT_FLAG, OPT_NUMBER };
 
 struct option_row {
     const char *name, *operand;
@@ -48,10 +48,14 @@ static const struct option_row rows[] = {
     {"--home", "DIR", OPT_HOME, ALL, 0, 0, 0, "the cloud's folder; required"},
     {"--listen", "HOST:PORT", OPT_LISTEN, BIT(CMD_RUN), 0, 0, 0,
      "address to serve, or [IPV6]:PORT; port 0 picks one (127.0.0.1:7717)"},
+    {"--user", "NAME", OPT_USER, BIT(CMD_RUN), 0, 0, 0,
+     "become this user when started as root (the owner of the home)"},
     {"--hop", "sealed|any", OPT_HOP, BIT(CMD_RUN), 0, 0, 0,
      "any: devices may ask for a hop that is authenticated but not encrypted (sealed)"},
     {"--allow-research", NULL, OPT_FLAG, BIT(CMD_RUN), AT(allow_research), 0, 0,
      "let devices choose profiles that are for research only"},
+    {"--no-confine", NULL, OPT_FLAG, BIT(CMD_RUN), AT(no_confine), 0, 0,
+     "do not restrict files and system calls, for debugging"},
     {"--max-store", "BYTES", OPT_NUMBER, BIT(CMD_RUN), AT(max_store), 1u << 20, INT64_MAX,
      "the database grows no further than this (as the disk allows)"},
     {"--max-connections", "N", OPT_NUMBER, BIT(CMD_RUN), AT(max_connections), 1, 1000000,
@@ -131,6 +135,9 @@ static int apply(struct options *o, const struct option_row *row, const char *va
     switch (row->kind) {
     case OPT_HOME:
         o->home = value;
+        return 0;
+    case OPT_USER:
+        o->user = value;
         return 0;
     case OPT_LISTEN:
         return text_host_port(value, o->host, &o->port);

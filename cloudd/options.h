@@ -31,7 +31,8 @@ struct options {
     const char *id; /* of invite and revoke; of help, the command asked about or NULL */
     char host[HOST_MAX + 1];
     uint16_t port;
-    int hop_any, allow_research, json;
+    int hop_any, allow_research, no_confine, json;
+    const char *user;   /* whom to run as, NULL: see privileges.h */
     uint64_t max_store; /* bytes, 0: as large as the disk allows */
     uint64_t max_connections;
     uint64_t mailbox_packages; /* quota of one device's mailbox */

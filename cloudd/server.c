@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -19,7 +19,6 @@
 #define DRAIN_MS       10000 /* for the store and the last bytes, at a SIGTERM */
 #define SPARE_SLOTS    64    /* for connections that are closing */
 #define KEYS_PER_CHUNK 512
-#define SPARE_FILES    64
 
 static void close_all(struct server *srv, unsigned reason)
 {
@@ -153,25 +152,6 @@ static void on_minute(evutil_socket_t fd, short what, void *arg)
     upkeep_expire(arg);
 }
 
-/* As many files, and as much locked memory, as the system allows without asking. */
-static void raise_limits(const struct options *opt)
-{
-    struct rlimit r;
-
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
-        r.rlim_cur = r.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY &&
-            r.rlim_cur < opt->max_connections + SPARE_FILES)
-            log_warn("the system allows %llu open files, fewer than --max-connections %llu; raise "
-                     "it with: ulimit -n",
-                     (unsigned long long)r.rlim_cur, (unsigned long long)opt->max_connections);
-    }
-    if (getrlimit(RLIMIT_MEMLOCK, &r) == 0) {
-        r.rlim_cur = r.rlim_max;
-        setrlimit(RLIMIT_MEMLOCK, &r);
-    }
-}
-
 static int make_table(struct server *srv)
 {
     srv->n_slots = (size_t)srv->opt->max_connections + SPARE_SLOTS;
@@ -215,26 +195,39 @@ static int make_events(struct server *srv)
                : ERR_NOMEM;
 }
 
-static int start(struct server *srv, char *why, size_t why_len)
+/* With the store's thread started behind one fence, and the other around both threads at the end:
+ * see confine.h. */
+static int start_confined(struct server *srv, char *why, size_t why_len)
 {
-    int err;
+    int on = !srv->opt->no_confine, err = 0;
 
-    TAILQ_INIT(&srv->timed);
-    TAILQ_INIT(&srv->paused);
-    TAILQ_INIT(&srv->dead);
-    randombytes_buf(srv->hash_key, sizeof(srv->hash_key));
-    signal(SIGPIPE, SIG_IGN);
-    raise_limits(srv->opt);
-    srv->base = event_base_new();
-    if (srv->base == NULL || make_table(srv) != 0)
-        return say(why, why_len, ERR_NOMEM, "no memory");
-    upkeep_start(srv);
+    if (on)
+        err = confine_files(&srv->confine, srv->home->dir, why, why_len);
+    if (err != 0)
+        return err;
     err = store_start(srv->store);
     if (err != 0)
         return say(why, why_len, err, "the store's thread cannot be started: %s", err_str(err));
     if (make_events(srv) != 0)
         return say(why, why_len, ERR_NOMEM, "no memory");
-    return listen_start(srv, why, why_len);
+    err = listen_start(srv, why, why_len);
+    if (err == 0 && on)
+        err = confine_calls(&srv->confine, srv->opt->log == LOG_LEVEL_DEBUG, why, why_len);
+    return err;
+}
+
+static int start(struct server *srv, char *why, size_t why_len)
+{
+    TAILQ_INIT(&srv->timed);
+    TAILQ_INIT(&srv->paused);
+    TAILQ_INIT(&srv->dead);
+    randombytes_buf(srv->hash_key, sizeof(srv->hash_key));
+    signal(SIGPIPE, SIG_IGN);
+    srv->base = event_base_new();
+    if (srv->base == NULL || make_table(srv) != 0)
+        return say(why, why_len, ERR_NOMEM, "no memory");
+    upkeep_start(srv);
+    return start_confined(srv, why, why_len);
 }
 
 static void free_event(struct event *ev)
@@ -249,6 +242,8 @@ static void stop(struct server *srv)
 
     srv->draining = 2;
     listen_stop(srv);
+    if (srv->socket >= 0)
+        close(srv->socket);
     for (size_t i = 0; srv->slots != NULL && i < srv->n_slots; i++)
         if (srv->slots[i] != NULL)
             conn_drop(srv->slots[i]);
@@ -272,13 +267,18 @@ static void stop(struct server *srv)
     free(srv->free_slots);
 }
 
-int server_run(const struct options *opt, const struct cloud_home *home, struct store *store,
-               char *why, size_t why_len)
+int server_run(const struct server_start *with, char *why, size_t why_len)
 {
-    struct server srv = {.opt = opt, .home = home, .store = store};
+    struct server srv = {
+        .opt = with->opt, .home = with->home, .store = with->store, .socket = with->socket};
     int err = start(&srv, why, why_len);
 
     if (err == 0) {
+        if (with->opt->no_confine)
+            log_warn("not confined: --no-confine; no new privileges, user %s", with->user);
+        else
+            confine_report(&srv.confine, with->user);
+        listen_announce(&srv);
         upkeep_expire(&srv);
         if (event_base_dispatch(srv.base) < 0)
             err = say(why, why_len, ERR_SYS, "the event loop failed");

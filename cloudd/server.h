@@ -14,11 +14,14 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 
+#include "cloudd/confine.h"
 #include "cloudd/home.h"
 #include "cloudd/options.h"
 #include "cloudd/registry.h"
 #include "cloudd/store.h"
 #include "common/slab.h"
+
+#define SERVER_ADDRESS_MAX 1100 /* the longest host that getnameinfo gives, and a port */
 
 struct conn;
 TAILQ_HEAD(conn_list, conn);
@@ -31,7 +34,11 @@ struct server {
     struct registry *registry; /* attached connections by id and role */
     struct slab *keys;         /* struct hop_keys of connections */
 
+    int socket; /* bound, until it is the listener's; else -1 */
+    struct confine confine;
+
     struct evconnlistener *listener;
+    char address[SERVER_ADDRESS_MAX]; /* HOST:PORT that it listens at */
     struct event *on_term, *on_int, *on_store, *tick, *minute, *reap, *accept_again;
 
     /* The table: a connection's serial holds its slot and how many were there before it. */
@@ -54,10 +61,19 @@ struct server {
     uint8_t hash_key[16]; /* of conn.last_peer */
 };
 
-/* Serve until SIGTERM or SIGINT. The home is open and locked, the store open and not started; both
- * stay the caller's, but the store is closed here. 0, or an error with a sentence in why. */
-int server_run(const struct options *opt, const struct cloud_home *home, struct store *store,
-               char *why, size_t why_len);
+/* What a server starts with. The home is open and locked and stays the caller's; the store is open
+ * and not started, the socket bound: both are closed by server_run. */
+struct server_start {
+    const struct options *opt;
+    const struct cloud_home *home;
+    struct store *store;
+    int socket;
+    const char *user; /* whom we run as, for the log */
+};
+
+/* Serve until SIGTERM or SIGINT, confined unless the options say otherwise. 0, or an error with a
+ * sentence in why. */
+int server_run(const struct server_start *with, char *why, size_t why_len);
 
 /* Monotonic milliseconds; unix seconds. */
 int64_t server_clock(void);
