@@ -162,6 +162,8 @@ void verdict_on_receipt(struct sender *sender, const struct msg_receipt *m)
     struct out_item item;
     int err = outbox_find(sender->config.db, m->session, m->index, &item);
 
+    /* First: the last word on the last message makes the program stop, which commits. */
+    acknowledge(sender, m);
     if (err == 0) {
         if (strcmp(item.peer, m->peer) == 0)
             judge(sender, &item, m);
@@ -169,7 +171,6 @@ void verdict_on_receipt(struct sender *sender, const struct msg_receipt *m)
     } else if (err != ERR_NOTFOUND) {
         sender->unsaved = 1;
     }
-    acknowledge(sender, m);
 }
 
 void verdict_on_peer_gone(struct sender *sender, const struct msg_peer_gone *m)
