@@ -71,6 +71,9 @@ says "our state is older"
 never '"status":"receipted"'
 never '"status":"rejected"'
 
+against unsaved 0 send --timeout 30
+says "could not be saved"
+
 # Altered packages before and after the genuine one, which comes twice and is shown once.
 against bob 3 timeout 20 "$build/sdr" run --json --count 9
 [ "$(grep -c '"verified":false' "$work/said")" = 8 ] || fail "the altered packages"

@@ -16,6 +16,7 @@
 #include "common/package.h"
 #include "common/profile.h"
 #include "common/secret.h"
+#include "common/sql/sql.h"
 #include "tests/integration/cloud_peer.h"
 
 #define SIDE 128 /* pixels, of the cover */
@@ -24,6 +25,7 @@ static struct noise_keypair cloud, alice, bob; /* one of the two devices is real
 static uint8_t shk[KEY_BYTES];
 static uint8_t pixels[SIDE * SIDE];
 static int listener;
+static const char *home;
 static struct device at = {.fd = -1}; /* the connection to the real device */
 
 /* ---- the device's home ---- */
@@ -375,7 +377,7 @@ static void scenario_result(void)
     expect(&at, &m, MSG_OPEN); /* and not NEG_CONFIRM */
 }
 
-static void send_receipt(const struct session_keys *k, const struct msg_package *p,
+static void tell_receipt(const struct session_keys *k, const struct msg_package *p,
                          const uint8_t digest[DIGEST_BYTES], uint8_t status)
 {
     struct msg m = {.type = MSG_RECEIPT};
@@ -389,6 +391,14 @@ static void send_receipt(const struct session_keys *k, const struct msg_package 
     if (k != NULL)
         receipt_mac(r->mac, k->receipt, r);
     send_msg(&at, &m);
+}
+
+static void send_receipt(const struct session_keys *k, const struct msg_package *p,
+                         const uint8_t digest[DIGEST_BYTES], uint8_t status)
+{
+    struct msg m;
+
+    tell_receipt(k, p, digest, status);
     expect(&at, &m, MSG_RECEIPT_ACK);
 }
 
@@ -427,6 +437,44 @@ static void scenario_receipts(void)
     package_digest(noise, at.body, at.body_len);
     CHECK(memcmp(noise, digest, DIGEST_BYTES) == 0);
     CHECK(next(&at, &m) == 0);
+}
+
+/* Bob's true word, while alice cannot save it: not acknowledged, and taken when it is said again.
+ */
+static void scenario_unsaved(void)
+{
+    uint8_t request[256], noise[256], digest[DIGEST_BYTES];
+    struct msg m, resumed = {.type = MSG_RESUMED};
+    char path[512], why[256];
+    struct session_keys keys;
+    struct msg_package p;
+    struct neg_terms t;
+    struct sql *db;
+    size_t n;
+
+    attached(&m);
+    n = to_step_2(&t, request);
+    n = bobs_part(&t, request, n, noise, &keys);
+    send_result(&t, &(struct blob){noise, n});
+    expect(&at, &m, MSG_NEG_CONFIRM);
+    expect(&at, &m, MSG_PACKAGE);
+    p = m.u.package;
+    package_digest(digest, at.body, at.body_len);
+    poll(NULL, 0, 500); /* she looks once more for messages to pack, and must not meet us there */
+    CHECK((size_t)snprintf(path, sizeof(path), "%s/state.db", home) < sizeof(path));
+    CHECK(sql_open(&db, path, why, sizeof(why)) == 0 && sql_begin(db, SQL_WRITE) == 0);
+    tell_receipt(&keys, &p, digest, RECEIPT_VERIFIED);
+    CHECK(next(&at, &m) == 0);
+    sql_rollback(db);
+    sql_close(db);
+    attached(&m);
+    expect(&at, &m, MSG_RESUME);
+    text_copy(resumed.u.resumed.to, sizeof(resumed.u.resumed.to), "bob");
+    memcpy(resumed.u.resumed.session, keys.session, SESSION_ID_BYTES);
+    resumed.u.resumed.next = 1;
+    send_msg(&at, &resumed);
+    expect(&at, &m, MSG_PACKAGE);
+    send_receipt(&keys, &p, digest, RECEIPT_VERIFIED);
 }
 
 /* ---- against sdr ---- */
@@ -578,8 +626,10 @@ static const struct {
     void (*run)(void);
     int receives;
 } scenarios[] = {
-    {"frames", scenario_frames, 0}, {"terms", scenario_terms, 0},       {"key", scenario_key, 0},
-    {"result", scenario_result, 0}, {"receipts", scenario_receipts, 0}, {"bob", scenario_bob, 1},
+    {"frames", scenario_frames, 0},     {"terms", scenario_terms, 0},
+    {"key", scenario_key, 0},           {"result", scenario_result, 0},
+    {"receipts", scenario_receipts, 0}, {"unsaved", scenario_unsaved, 0},
+    {"bob", scenario_bob, 1},
 };
 
 int main(int argc, char **argv)
@@ -593,7 +643,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
         if (strcmp(scenarios[i].name, argv[2]) != 0)
             continue;
-        make_home(argv[1], scenarios[i].receives ? "bob" : "alice",
+        home = argv[1];
+        make_home(home, scenarios[i].receives ? "bob" : "alice",
                   scenarios[i].receives ? &bob : &alice);
         scenarios[i].run();
         printf("ok %s\n", argv[2]);
