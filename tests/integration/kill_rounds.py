@@ -23,7 +23,7 @@ import time
 
 from testbed import Failure, Testbed, wait_until
 
-UNDER_WAY = 120   # messages of one sender that are not receipted yet
+UNDER_WAY = 300   # messages of one sender that are not receipted yet
 SETTLE_EACH = 25  # rounds
 KILL_WITHIN = 0.150
 
