@@ -16,6 +16,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -225,6 +226,7 @@ class Rounds:
         self.done = 0
         self.feeding = True
         self.error = None
+        self.interrupted = False
         self.feeder = threading.Thread(target=self.feed, daemon=True)
 
     def start(self):
@@ -298,15 +300,15 @@ class Rounds:
         self.feeding = True
 
     def run(self, rounds):
-        try:
-            while self.done < rounds:
-                self.one()
-                if self.done % SETTLE_EACH == 0 or self.done == rounds:
-                    self.settle()
-                    if self.done < rounds:
-                        print(self.summary(), flush=True)
-        except KeyboardInterrupt:
-            self.settle()
+        while self.done < rounds and not self.interrupted:
+            self.one()
+            if self.done % SETTLE_EACH == 0:
+                self.settle()
+                print(self.summary(), flush=True)
+        self.settle()
+
+    def interrupt(self, _signal, _frame):
+        self.interrupted = True
 
     def end(self):
         """The orderly way: end of input, then SIGTERM; every program exits 0."""
@@ -341,6 +343,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="kill-rounds-")
     bed = Testbed(folder)
     rounds = Rounds(bed, random.Random(args.seed), args.kill.split(","))
+    signal.signal(signal.SIGINT, rounds.interrupt)
     try:
         rounds.start()
         rounds.run(args.rounds)

@@ -45,7 +45,8 @@ class Program:
         with open(stderr, "ab") as err:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=err, bufsize=0)
+                stdout=subprocess.PIPE, stderr=err, bufsize=0,
+                start_new_session=True)  # Ctrl-C is for the test alone
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
