@@ -1,6 +1,6 @@
 /*
- * handle_package.c - packages from a sender: checked, written, acknowledged, handed on. ACCEPTED
- * goes out only when the store has the package on its disk.
+ * handle_package.c - packages from a sender: checked, handed on, written, acknowledged. ACCEPTED
+ * goes out only when the store has the package on its disk, or its receipt.
  */
 #include "cloudd/handle_package.h"
 
@@ -115,7 +115,7 @@ static void answer_sender(struct conn *c, struct stream *s, const struct store_o
         return;
     case STORE_ALREADY:
         send_accepted(c, p);
-        if (op->u.enqueue.receipt_known)
+        if (op->u.enqueue.receipt_known && op->u.enqueue.handover == NULL)
             receipt_tell(c->srv, &op->u.enqueue.receipt);
         return;
     case STORE_FULL:
@@ -134,17 +134,14 @@ static void on_enqueued(struct store_op *op)
 {
     struct stream *s = op->ctx;
     struct server *srv = s->srv;
-    struct conn *c = server_completed(srv, op), *receiver;
-    struct store_package *p = &op->u.enqueue.package;
+    struct conn *c = server_completed(srv, op);
 
     s->in_store--;
     if (c != NULL)
         answer_sender(c, s, op);
-    receiver = op->result == STORE_OK ? server_find(srv, p->to, ROLE_RECV) : NULL;
-    if (receiver != NULL)
-        mailbox_offer(receiver, p, op->u.enqueue.digest);
+    mailbox_written(srv, op);
     release(s);
-    free(p->body.p);
+    free(op->u.enqueue.package.body.p);
     store_op_free(op);
 }
 
@@ -202,6 +199,7 @@ static void submit_package(struct conn *c, struct stream *s, const struct msg_pa
     op->u.enqueue.gate = &s->gate;
     op->u.enqueue.order = s->order++;
     s->in_store++;
+    mailbox_hand_over(c->srv, op);
     server_submit(c->srv, op);
 }
 

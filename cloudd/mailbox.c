@@ -13,7 +13,8 @@
 /* A package that is sent and not receipted, with the columns that the store keeps beside it. */
 struct delivery {
     TAILQ_ENTRY(delivery) link;
-    uint64_t row, index;
+    struct store_handover *handover; /* while it is being written; owned by that operation */
+    uint64_t row, index;             /* row 0: not in the store (yet, or refused by it) */
     size_t bytes;
     uint8_t direction;
     uint8_t session[SESSION_ID_BYTES];
@@ -57,9 +58,7 @@ static void on_receipted(struct store_op *op)
     struct server *srv = op->ctx;
     struct conn *c = server_completed(srv, op);
 
-    if (op->result == STORE_OK || op->result == STORE_ALREADY) {
-        receipt_tell(srv, &op->u.receipt.receipt);
-    } else if (op->result != STORE_NOTFOUND) {
+    if (op->result != STORE_OK && op->result != STORE_ALREADY && op->result != STORE_NOTFOUND) {
         log_warn("a receipt of %s could not be written: %s", op->u.receipt.receipt.receiver,
                  reason_name(op->reason));
         server_retry(srv, op);
@@ -70,15 +69,16 @@ static void on_receipted(struct store_op *op)
     store_op_free(op);
 }
 
-static void submit_receipt(struct conn *c, const struct delivery *d, const struct store_receipt *r)
+static void submit_receipt(struct server *srv, struct conn *c, uint64_t row,
+                           const struct store_receipt *r)
 {
-    struct store_op *op = server_op(c->srv, c, STORE_RECEIPT, on_receipted);
+    struct store_op *op = server_op(srv, c, STORE_RECEIPT, on_receipted);
 
     if (op == NULL)
         return;
-    op->u.receipt.row = d->row;
+    op->u.receipt.row = row;
     op->u.receipt.receipt = *r;
-    server_submit(c->srv, op);
+    server_submit(srv, op);
 }
 
 /* The receipt under the names that the store has for this delivery. */
@@ -101,19 +101,19 @@ static void refuse_damaged(struct conn *c, struct delivery *d)
     log_error("a package of %s for %s is damaged at rest", d->from, c->id);
     name_receipt(c, d, &r);
     r.status = RECEIPT_UNVERIFIABLE;
-    submit_receipt(c, d, &r);
+    receipt_tell(c->srv, &r);
+    submit_receipt(c->srv, c, d->row, &r);
     free(d);
 }
 
-static void deliver(struct conn *c, const struct store_package *p, const uint8_t *digest)
+/* A delivery of the package, without its digest; NULL without memory: c is then dropped. */
+static struct delivery *delivery_new(struct conn *c, const struct store_package *p)
 {
-    struct mailbox *box = c->u.mailbox;
     struct delivery *d = calloc(1, sizeof(*d));
-    struct msg m;
 
     if (d == NULL) {
         conn_drop(c);
-        return;
+        return NULL;
     }
     d->row = p->row;
     d->index = p->index;
@@ -121,19 +121,36 @@ static void deliver(struct conn *c, const struct store_package *p, const uint8_t
     d->bytes = p->body.len;
     memcpy(d->session, p->session, SESSION_ID_BYTES);
     memcpy(d->from, p->from, sizeof(d->from));
-    box->cursor = p->row;
-    if (digest != NULL)
-        memcpy(d->digest, digest, DIGEST_BYTES);
-    else
-        package_digest(d->digest, p->body.p, p->body.len);
-    if (digest == NULL && msg_decode(&m, MSG_PACKAGE, p->body.p, p->body.len) != 0) {
-        refuse_damaged(c, d);
-        return;
-    }
+    return d;
+}
+
+static void send_package(struct conn *c, struct delivery *d, const struct store_package *p)
+{
+    struct mailbox *box = c->u.mailbox;
+
     TAILQ_INSERT_TAIL(&box->sent, d, link);
     box->n++;
     box->bytes += d->bytes;
     conn_send_body(c, MSG_PACKAGE, p->body.p, p->body.len);
+}
+
+/* A package as the disk gave it back. */
+static void deliver_stored(struct conn *c, const struct store_package *p)
+{
+    struct delivery *d;
+    struct msg m;
+
+    if (p->row <= c->u.mailbox->cursor)
+        return;
+    c->u.mailbox->cursor = p->row;
+    d = delivery_new(c, p);
+    if (d == NULL)
+        return;
+    package_digest(d->digest, p->body.p, p->body.len);
+    if (msg_decode(&m, MSG_PACKAGE, p->body.p, p->body.len) != 0)
+        refuse_damaged(c, d);
+    else
+        send_package(c, d, p);
 }
 
 static void on_fetched(struct store_op *op)
@@ -150,7 +167,7 @@ static void on_fetched(struct store_op *op)
             n = 0;
         }
         for (size_t i = 0; i < n && c->state == CONN_RECV; i++)
-            deliver(c, &op->u.fetch.v[i], NULL);
+            deliver_stored(c, &op->u.fetch.v[i]);
         if (c->state == CONN_RECV)
             mailbox_continue(c);
     }
@@ -190,20 +207,6 @@ void mailbox_start(struct conn *c)
     mailbox_continue(c);
 }
 
-void mailbox_offer(struct conn *c, const struct store_package *p,
-                   const uint8_t digest[DIGEST_BYTES])
-{
-    struct mailbox *box = c->u.mailbox;
-
-    if (box == NULL || p->row <= box->cursor)
-        return;
-    if (box->behind || box->fetching || !has_room(c)) {
-        box->behind = 1;
-        return;
-    }
-    deliver(c, p, digest);
-}
-
 static struct delivery *find_delivery(const struct mailbox *box, const uint8_t *digest)
 {
     struct delivery *d;
@@ -212,6 +215,91 @@ static struct delivery *find_delivery(const struct mailbox *box, const uint8_t *
     while (d != NULL && memcmp(d->digest, digest, DIGEST_BYTES) != 0)
         d = TAILQ_NEXT(d, link);
     return d;
+}
+
+/* Everything in the store is sent, and there is room for more. */
+static int has_caught_up(const struct conn *c)
+{
+    const struct mailbox *box = c->u.mailbox;
+
+    return box != NULL && !box->behind && !box->fetching && !c->srv->draining && has_room(c);
+}
+
+void mailbox_hand_over(struct server *srv, struct store_op *op)
+{
+    const struct store_package *p = &op->u.enqueue.package;
+    struct conn *c = server_find(srv, p->to, ROLE_RECV);
+    struct store_handover *h;
+    struct delivery *d;
+
+    if (c == NULL || c->u.mailbox == NULL)
+        return;
+    /* A copy that is under way already was sent again by its sender: once is enough. */
+    if (!has_caught_up(c) || find_delivery(c->u.mailbox, op->u.enqueue.digest) != NULL) {
+        /* It will come from the store, and so must all that follow it until then. */
+        c->u.mailbox->behind = 1;
+        return;
+    }
+    h = calloc(1, sizeof(*h));
+    d = h != NULL ? delivery_new(c, p) : NULL;
+    if (d == NULL) {
+        free(h);
+        conn_drop(c);
+        return;
+    }
+    h->receiver = c->serial;
+    memcpy(d->digest, op->u.enqueue.digest, DIGEST_BYTES);
+    d->handover = op->u.enqueue.handover = h;
+    send_package(c, d, p);
+}
+
+static struct delivery *find_handover(const struct mailbox *box, const struct store_handover *h)
+{
+    struct delivery *d;
+
+    d = TAILQ_FIRST(&box->sent);
+    while (d != NULL && d->handover != h)
+        d = TAILQ_NEXT(d, link);
+    return d;
+}
+
+/* Is the package under way to the receiver? Then it has a row from now on. */
+static int settle(struct conn *c, const struct store_op *op)
+{
+    uint64_t row = op->u.enqueue.package.row;
+    struct delivery *d = NULL;
+
+    if (op->u.enqueue.handover != NULL && c->u.mailbox != NULL)
+        d = find_handover(c->u.mailbox, op->u.enqueue.handover);
+    if (d == NULL)
+        return 0;
+    d->handover = NULL;
+    d->row = row;
+    if (row > c->u.mailbox->cursor)
+        c->u.mailbox->cursor = row;
+    return 1;
+}
+
+void mailbox_written(struct server *srv, struct store_op *op)
+{
+    struct store_package *p = &op->u.enqueue.package;
+    struct store_handover *h = op->u.enqueue.handover;
+    struct conn *c = server_find(srv, p->to, ROLE_RECV);
+    struct mailbox *box = c != NULL ? c->u.mailbox : NULL;
+
+    if (h != NULL && atomic_load(&h->receipted)) {
+        /* The receipt came too late to take its place: now it takes the row away. */
+        if (!op->u.enqueue.receipt_known)
+            submit_receipt(srv, NULL, p->row, &h->receipt);
+        if (box != NULL && h->receiver == c->serial && p->row > box->cursor)
+            box->cursor = p->row;
+    } else if (box != NULL && !settle(c, op) && op->result == STORE_OK) {
+        /* Not handed over, or to a connection that is gone: it comes from the store. */
+        box->behind = 1;
+        mailbox_continue(c);
+    }
+    op->u.enqueue.handover = NULL;
+    free(h);
 }
 
 static int names_match(const struct delivery *d, const struct msg_receipt *r)
@@ -247,6 +335,15 @@ void mailbox_receipt(struct conn *c, const struct msg_receipt *r)
     if (kept.status != RECEIPT_VERIFIED)
         log_info("refused: a package of %s by %s: %s", d->from, c->id,
                  kept.status == RECEIPT_REJECTED ? "rejected" : "unverifiable");
-    submit_receipt(c, d, &kept);
+    /* The sender may hear it at once: if we fall before it is written, the package is delivered
+     * again and receipted again. */
+    receipt_tell(c->srv, &kept);
+    if (d->handover != NULL) {
+        d->handover->receipt = kept;
+        atomic_store(&d->handover->receipted, 1);
+    } else {
+        submit_receipt(c->srv, c, d->row, &kept);
+    }
     remove_delivery(c->u.mailbox, d);
+    mailbox_continue(c);
 }

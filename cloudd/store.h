@@ -20,6 +20,7 @@
 #ifndef INKPOST_CLOUDD_STORE_H
 #define INKPOST_CLOUDD_STORE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -114,6 +115,17 @@ struct store_receipt {
     uint8_t digest[DIGEST_BYTES], mac[MAC_BYTES];
 };
 
+/*
+ * A package that went to its receiver before it was written. When the receiver's word overtakes the
+ * writer, the loop fills in the receipt and then sets `receipted`; an operation that finds it set
+ * keeps the receipt and never writes the package.
+ */
+struct store_handover {
+    atomic_int receipted;
+    struct store_receipt receipt;
+    uint64_t receiver; /* the caller's: serial of the connection that it went to */
+};
+
 struct store_mailbox {
     char id[ID_MAX + 1];
     uint64_t packages, bytes;
@@ -205,7 +217,8 @@ struct store_op {
          * same digest is queued (row is set), or it was receipted and the receipt waits
          * (receipt_known). CONFLICT: another digest is queued, or was receipted as verified, under
          * the same from, to, session and index (CONFLICT), or the index is beyond 2^62 (INDEX).
-         * NOTFOUND with NOT_ENROLLED: the sender was revoked a moment ago. */
+         * NOTFOUND with NOT_ENROLLED: the sender was revoked a moment ago. A handover that was
+         * receipted meanwhile: OK with receipt_known and no row; only the receipt is kept. */
         struct {
             struct store_package package; /* out: row; body stays the caller's */
             uint8_t digest[DIGEST_BYTES];
@@ -217,6 +230,7 @@ struct store_op {
              * get FULL or UNSURE leaves its order there, and those of a higher order get FULL with
              * STREAM_STOPPED, so that none of them overtakes it. STORE_GATE_OPEN at first. */
             uint64_t *gate, order;
+            struct store_handover *handover; /* NULL, or the caller's, while done() is due */
         } enqueue;
         struct {
             char to[ID_MAX + 1];

@@ -122,6 +122,14 @@ static int check_receipted(struct backend *b, struct store_op *op)
     return sql_end(&q);
 }
 
+/* Its receiver has it, and said so before we wrote it: keep that word instead. */
+static int elide(struct backend *b, struct store_op *op)
+{
+    op->u.enqueue.receipt = op->u.enqueue.handover->receipt;
+    op->u.enqueue.receipt_known = 1;
+    return store_receipt_unwritten(b, &op->u.enqueue.receipt, op->now);
+}
+
 /* Take the package's place in the mailbox, or answer MAILBOX_FULL. */
 static int take_place(struct backend *b, struct store_op *op)
 {
@@ -175,31 +183,49 @@ static int is_gated(const struct store_op *op)
     return op->u.enqueue.gate != NULL && *op->u.enqueue.gate < op->u.enqueue.order;
 }
 
-int store_enqueue(struct backend *b, struct store_op *op)
+/* The package and all that goes with it. */
+static int write_package(struct backend *b, struct store_op *op)
 {
-    static int (*const steps[])(struct backend *, struct store_op *) = {
-        check_parties, check_queued, check_receipted, take_place, insert_package,
-    };
     const struct store_package *p = &op->u.enqueue.package;
-    struct store_stream stream = {.next = 0};
-    int err = 0;
+    struct store_stream stream = {.next = p->index + 1};
+    int err = take_place(b, op);
 
-    op->u.enqueue.package.row = 0;
-    op->u.enqueue.receipt_known = 0;
-    if (p->index >= STORE_INDEX_MAX)
-        return store_answer(op, STORE_CONFLICT, REASON_INDEX);
-    if (is_gated(op))
-        return store_answer(op, STORE_FULL, REASON_STREAM_STOPPED);
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        err = steps[i](b, op);
-        if (err || op->result != STORE_OK)
-            return err;
-    }
+    if (!err && op->result == STORE_OK)
+        err = insert_package(b, op);
+    if (err || op->result != STORE_OK)
+        return err;
     memcpy(stream.from, p->from, sizeof(stream.from));
     memcpy(stream.to, p->to, sizeof(stream.to));
     memcpy(stream.session, p->session, SESSION_ID_BYTES);
-    stream.next = p->index + 1;
     return store_stream_raise(b, &stream, op->now);
+}
+
+static int is_receipted(const struct store_op *op)
+{
+    return op->u.enqueue.handover != NULL && atomic_load(&op->u.enqueue.handover->receipted);
+}
+
+int store_enqueue(struct backend *b, struct store_op *op)
+{
+    static int (*const checks[])(struct backend *, struct store_op *) = {
+        check_parties,
+        check_queued,
+        check_receipted,
+    };
+    int err;
+
+    op->u.enqueue.package.row = 0;
+    op->u.enqueue.receipt_known = 0;
+    if (op->u.enqueue.package.index >= STORE_INDEX_MAX)
+        return store_answer(op, STORE_CONFLICT, REASON_INDEX);
+    if (is_gated(op))
+        return store_answer(op, STORE_FULL, REASON_STREAM_STOPPED);
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        err = checks[i](b, op);
+        if (err || op->result != STORE_OK)
+            return err;
+    }
+    return is_receipted(op) ? elide(b, op) : write_package(b, op);
 }
 
 /* Read the row that the query stands on, unless its body goes beyond what may still be read. */

@@ -118,6 +118,13 @@ static int raise_elided(struct backend *b, const struct store_receipt *r, int64_
     return store_stream_raise(b, &stream, now);
 }
 
+int store_receipt_unwritten(struct backend *b, const struct store_receipt *r, int64_t now)
+{
+    int err = raise_elided(b, r, now);
+
+    return err ? err : keep_receipt(b, r);
+}
+
 int store_receipt(struct backend *b, struct store_op *op)
 {
     const struct store_receipt *r = &op->u.receipt.receipt;
@@ -125,10 +132,9 @@ int store_receipt(struct backend *b, struct store_op *op)
 
     if (r->index >= STORE_INDEX_MAX)
         return store_answer(op, STORE_CONFLICT, REASON_INDEX);
-    if (op->u.receipt.row != 0)
-        err = delete_receipted(b, op);
-    else
-        err = raise_elided(b, r, op->now);
+    if (op->u.receipt.row == 0)
+        return store_receipt_unwritten(b, r, op->now);
+    err = delete_receipted(b, op);
     if (err || op->result != STORE_OK)
         return err;
     return keep_receipt(b, r);

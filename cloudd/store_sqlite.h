@@ -64,6 +64,8 @@ int store_living(struct backend *b, const char *id, uint64_t *enrolment);
 int store_count_up(struct backend *b, const char *name, uint64_t *value);
 /* Make the stream's next index at least `next`. */
 int store_stream_raise(struct backend *b, const struct store_stream *stream, int64_t now);
+/* Keep the receipt of a package that was never written. */
+int store_receipt_unwritten(struct backend *b, const struct store_receipt *r, int64_t now);
 /* Who claims which token for which id. */
 struct store_claim {
     const char *id;

@@ -338,7 +338,9 @@ void stream_pump(struct stream *s)
         renew_or_rest(s);
     }
     sodium_memzero(&session, sizeof(session));
-    if (n < 0) {
+    if (n == ERR_LOCKED) {
+        stream_wait(s, REASON_NONE);
+    } else if (n < 0) {
         say(why, sizeof(why), 0, "cannot save to state.db: %s; free some disk space", err_str(n));
         stream_block(s, why);
     }

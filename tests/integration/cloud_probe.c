@@ -313,10 +313,16 @@ static void scenario_full(char **arg)
     device_init(&a, arg[0]);
     device_init(&b, arg[1]);
     attach(&a, ROLE_SEND, HOP_SEALED);
-    for (uint64_t i = 0; i < 6; i++)
+    for (uint64_t i = 0; i < 3; i++)
         send_package(&a, b.id, i);
     for (uint64_t i = 0; i < 3; i++)
         expect_accepted(&a, i);
+    fill_package(&m, a.id, b.id, 2); /* other bytes under the same name */
+    m.u.package.seq = 99;
+    send_msg(&a, &m);
+    expect_refused(&a, 2, REASON_CONFLICT);
+    for (uint64_t i = 3; i < 6; i++)
+        send_package(&a, b.id, i);
     expect_refused(&a, 3, REASON_MAILBOX_FULL);
     expect_refused(&a, 4, REASON_STREAM_STOPPED);
     expect_refused(&a, 5, REASON_STREAM_STOPPED);
@@ -330,10 +336,6 @@ static void scenario_full(char **arg)
     CHECK(resume(&a, b.id) == 3);
     send_package(&a, b.id, 3);
     expect_accepted(&a, 3);
-    fill_package(&m, a.id, b.id, 3); /* other bytes under the same name */
-    m.u.package.seq = 99;
-    send_msg(&a, &m);
-    expect_refused(&a, 3, REASON_CONFLICT);
     send_package(&a, "nobody", 0);
     expect_refused(&a, 0, REASON_UNKNOWN_PEER);
     send_package(&a, b.id, 4);

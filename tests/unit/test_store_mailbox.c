@@ -226,6 +226,41 @@ static void enqueue__another_copy_was_rejected__is_taken(void **state)
     fix_expect(s, fix_enqueue("ann", "bob", 0, 10, 5), STORE_OK, REASON_NONE);
 }
 
+/* The receiver had it before it was written: only its word is kept. */
+static void enqueue__receipted_while_it_waited__is_never_written(void **state)
+{
+    struct store *s = two_devices(state);
+    struct store_handover h = {.receiver = 1};
+    struct store_op *op = fix_receipt(0, "ann", "bob", 4, RECEIPT_VERIFIED);
+
+    h.receipt = op->u.receipt.receipt;
+    fix_free(op);
+    op = fix_enqueue("ann", "bob", 4, 10, 0);
+    op->u.enqueue.handover = &h;
+    atomic_store(&h.receipted, 1);
+    fix_run(s, op, STORE_OK, REASON_NONE);
+    assert_true(op->u.enqueue.receipt_known);
+    assert_int_equal(op->u.enqueue.package.row, 0);
+    fix_free(op);
+    assert_int_equal(fix_mailbox(s, "bob", NULL), 0);
+    assert_int_equal(stream_next(s, 7), 5);
+    fix_expect(s, ack(4), STORE_OK, REASON_NONE);
+}
+
+/* Handed over and not receipted yet: written like any other. */
+static void enqueue__handed_over__is_written(void **state)
+{
+    struct store *s = two_devices(state);
+    struct store_handover h = {.receiver = 1};
+    struct store_op *op = fix_enqueue("ann", "bob", 0, 10, 0);
+
+    op->u.enqueue.handover = &h;
+    fix_run(s, op, STORE_OK, REASON_NONE);
+    assert_true(op->u.enqueue.package.row > 0);
+    fix_free(op);
+    assert_int_equal(fix_mailbox(s, "bob", NULL), 1);
+}
+
 static void receipt__row_zero__is_kept_and_raises_the_stream(void **state)
 {
     struct store *s = two_devices(state);
@@ -420,6 +455,8 @@ int main(void)
         T(receipt__of_a_row__deletes_it_and_waits_for_the_sender),
         T(enqueue__receipted_already__known_until_acknowledged),
         T(enqueue__another_copy_was_rejected__is_taken),
+        T(enqueue__receipted_while_it_waited__is_never_written),
+        T(enqueue__handed_over__is_written),
         T(receipt__row_zero__is_kept_and_raises_the_stream),
         T(receipt__second_of_its_name__replaces_but_never_a_verified),
         T(receipt_list__cursor__pages_in_order),
