@@ -107,7 +107,8 @@ class Direction:
                 return
             data = b""
             for _ in range(self.rng.randint(1, min(room, 16))):
-                filler = "".join(self.rng.choices("abc\u00e4\u20ac \\\"", k=self.rng.randint(0, 90)))
+                letters = self.rng.choices("abc\u00e4\u20ac \\\"", k=self.rng.randint(0, 90))
+                filler = "".join(letters)
                 text = f"{self.sender} {self.count['fed']} {filler}"
                 self.count["fed"] += 1
                 self.texts[self.next_seq] = text
@@ -141,8 +142,8 @@ class Direction:
         with self.lock:
             receipted = [self.packages[seq] for seq in self.receipted]
             accepted = [self.packages[seq] for seq in self.accepted - self.receipted]
-        rows = self.bed.ask(self.receiver, "SELECT lower(hex(session)), idx FROM inbox WHERE id > ?",
-                            self.last_row)
+        rows = self.bed.ask(self.receiver, "SELECT lower(hex(session)), idx FROM inbox"
+                            " WHERE id > ?", self.last_row)
         inbox = set(rows)
         if not inbox.issuperset(receipted):
             self.wrong.append("receipted, but not in the inbox when it was killed")
