@@ -61,7 +61,7 @@ BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(BENCH_SRC))
 DRIVERS  := $(patsubst tests/integration/%.c,$(O)/drivers/%,$(DRIVE_SRC))
 
 .PHONY: all programs units drivers help check check-unit check-integration check-source fuzz \
-        check-fuzz asan valgrind coverage torture bench install clean format
+        check-fuzz asan valgrind coverage torture bench bench-peers install clean format
 .SECONDARY:
 
 all: programs
@@ -154,11 +154,18 @@ torture: all
 ## bench              medians and ratios; never part of check
 bench: all $(BENCHES)
 	@tests/bench/run $(O)
+## bench-peers        the same jobs beside mosquitto, which it installs (QUICK=1: in two minutes)
+bench-peers: all
+	@tests/bench/peers/run $(if $(QUICK),--quick) $(O)
 ## install            to $(PREFIX)
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install $(O)/cloudd/cloudd $(O)/sds/sds $(O)/sdr/sdr $(DESTDIR)$(PREFIX)/bin
 	install -m 644 docs/cloudd.1 docs/sds.1 docs/sdr.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' scripts/cloudd.service \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/cloudd.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/cloudd.service
 ## format             clang-format the tree
 format:
 	clang-format -i $(filter-out common/stb.c,$(CORE_SRC) $(AGENT_SRC) $(CLOUD_SRC))

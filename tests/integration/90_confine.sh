@@ -69,6 +69,16 @@ grep -qE "confined: seccomp [0-9]+ calls, landlock (v[0-9] home only|none), no n
 $owner\$" "$work/cloud.err" || fail "the log does not say what holds"
 ok "user, capabilities, no new privileges, seccomp in every thread, the line in the log"
 
+if command -v systemd-analyze >/dev/null; then
+    sed "s|/usr/local/bin/cloudd|$(realpath "$cloudd")|; /^Documentation=/d" \
+        scripts/cloudd.service >"$work/cloudd.service"
+    systemd-analyze verify "$work/cloudd.service" >"$work/said" 2>&1 || fail "the unit"
+    [ ! -s "$work/said" ] || fail "the unit, in the eyes of systemd-analyze"
+    ok "the unit for systemd"
+else
+    echo "# systemd-analyze is not installed: the unit is not verified"
+fi
+
 # The whole flow. As root, the commands work on the home of the other user, and leave it theirs.
 enrol alice 1
 enrol bob 2

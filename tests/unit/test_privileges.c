@@ -209,16 +209,16 @@ static void privileges_drop__a_way_back_to_root__is_noticed(void **state)
 
 static int raise_limits(void)
 {
-    struct rlimit low = {100, 100}, higher = {100, 101}, now;
+    struct rlimit low = {4096, 4096}, higher = {4096, 8192}, now;
     int may;
 
-    if (setrlimit(RLIMIT_NOFILE, &low) != 0)
+    if (setrlimit(RLIMIT_MEMLOCK, &low) != 0)
         return 1;
-    may = geteuid() == 0 && setrlimit(RLIMIT_NOFILE, &higher) == 0; /* not in all containers */
-    privileges_limits(1000);
-    if (getrlimit(RLIMIT_NOFILE, &now) != 0 || now.rlim_cur != now.rlim_max)
+    may = geteuid() == 0 && setrlimit(RLIMIT_MEMLOCK, &higher) == 0; /* not in all containers */
+    privileges_limits(1);
+    if (getrlimit(RLIMIT_MEMLOCK, &now) != 0 || now.rlim_cur != now.rlim_max)
         return 2;
-    return !may || now.rlim_cur >= 1000 ? 0 : 3;
+    return !may || now.rlim_cur >= 1 << 20 ? 0 : 3;
 }
 
 static void privileges_limits__too_low__root_raises_them(void **state)
