@@ -82,7 +82,7 @@ static int add(scmp_filter_ctx filter, struct confine *c, const char *name, unsi
 static int add_conditions(scmp_filter_ctx filter, struct confine *c)
 {
     const struct scmp_arg_cmp no_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-    const struct scmp_arg_cmp ourselves = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+    const struct scmp_arg_cmp ourselves = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0);
     int rc = add(filter, c, "mmap", 1, no_exec);
 
     if (rc == 0)
@@ -92,10 +92,10 @@ static int add_conditions(scmp_filter_ctx filter, struct confine *c)
     if (rc == 0)
         rc = add(filter, c, "tgkill", 1, ourselves);
     if (rc == 0)
-        rc = add(filter, c, "ioctl", 1, SCMP_A1(SCMP_CMP_EQ, FIONREAD));
+        rc = add(filter, c, "ioctl", 1, SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
     if (rc == 0)
         rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1,
-                              SCMP_A1(SCMP_CMP_NE, FIONREAD));
+                              SCMP_A1(SCMP_CMP_NE, FIONREAD, 0));
     return rc;
 }
 
