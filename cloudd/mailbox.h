@@ -23,7 +23,7 @@ void mailbox_continue(struct conn *c);
  * caught up. op is the STORE_ENQUEUE, filled in and not yet submitted.
  */
 void mailbox_hand_over(struct server *srv, struct store_op *op);
-/* The same op is completed: its package, if it was written and not handed over, is delivered now. */
+/* The same op is completed: its package, if it was written and not handed over, is delivered. */
 void mailbox_written(struct server *srv, struct store_op *op);
 /* A receipt from it. One that belongs to nothing in flight is ignored. */
 void mailbox_receipt(struct conn *c, const struct msg_receipt *r);

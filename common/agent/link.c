@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
@@ -291,6 +292,13 @@ static void discard_input(struct bufferevent *bev)
     evbuffer_drain(in, evbuffer_get_length(in));
 }
 
+static int has_unread(struct bufferevent *bev)
+{
+    int n = 0;
+
+    return ioctl((int)bufferevent_getfd(bev), FIONREAD, &n) == 0 && n > 0;
+}
+
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct link *l = arg;
@@ -304,6 +312,9 @@ static void on_read(struct bufferevent *bev, void *arg)
         discard_input(bev);
         return;
     }
+    /* libevent reads 4 KiB at a time: what has arrived already still belongs to this batch. */
+    if (more == 0 && has_unread(bev))
+        return;
     if (l->config.handlers->idle != NULL)
         l->config.handlers->idle(l->config.arg);
     if (more < 0 && l->bev == bev)
