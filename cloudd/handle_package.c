@@ -236,6 +236,7 @@ static void on_stream(struct store_op *op)
         memcpy(m.u.resumed.to, op->u.stream.to, sizeof(m.u.resumed.to));
         memcpy(m.u.resumed.session, op->u.stream.session, SESSION_ID_BYTES);
         m.u.resumed.next = op->result == STORE_NOTFOUND ? 0 : op->u.stream.next;
+        m.u.resumed.enrolment = op->u.stream.enrolment;
         conn_send(c, &m);
     }
     store_op_free(op);

@@ -135,7 +135,8 @@ struct store_mailbox {
 struct store_stream {
     char from[ID_MAX + 1], to[ID_MAX + 1];
     uint8_t session[SESSION_ID_BYTES];
-    uint64_t next; /* one more than the highest index ever accepted */
+    uint64_t next;      /* one more than the highest index ever accepted */
+    uint64_t enrolment; /* STORE_STREAM: of the living device `to`, 0 for none */
     int64_t used_at;
 };
 

@@ -280,9 +280,12 @@ int store_stream_get(struct backend *b, struct store_op *op)
 {
     struct store_stream *s = &op->u.stream;
     struct sql_query q;
+    int err = store_living(b, s->to, &s->enrolment);
 
     s->next = 0;
     s->used_at = 0;
+    if (err)
+        return err;
     sql_ask(&q, b->db,
             "SELECT next, used_at FROM streams"
             " WHERE session = ? AND sender = ? AND receiver = ?");

@@ -436,6 +436,7 @@ local MESSAGES = {
             { name = "to", kind = "id", size = 0, doc = "receiver" },
             { name = "session", kind = "bytes", size = 32, doc = "session" },
             { name = "next", kind = "u64", size = 0, doc = "one more than the highest n ever accepted; 0 when none was" },
+            { name = "enrolment", kind = "u64", size = 0, doc = "the receiver's enrolment number now; 0 when it has none" },
         },
     },
     [0x37] = {

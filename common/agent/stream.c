@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "common/agent/peers.h"
 #include "common/err.h"
 #include "common/package.h"
 #include "common/session.h"
@@ -177,6 +178,21 @@ static void check_rollback(struct stream *s, const struct msg_resumed *m)
     sodium_memzero(&current.keys, sizeof(current.keys));
 }
 
+/* The receiver was enrolled anew, or is enrolled no more: it cannot know our session. */
+static void check_enrolment(struct stream *s, uint64_t enrolment)
+{
+    struct sql *db = s->sender->config.db;
+    struct peer p;
+
+    if (peer_get(db, s->peer, &p) != 0 || p.enrolment == 0 || p.enrolment == enrolment)
+        return;
+    (void)sender_begin(s->sender);
+    (void)out_session_retire(db, s->peer);
+    (void)out_negotiation_delete(db, s->peer);
+    if (enrolment == 0)
+        stream_reject_queued(s, REASON_PEER_REVOKED);
+}
+
 void stream_on_resumed(struct sender *sender, const struct msg_resumed *m)
 {
     struct stream *s = stream_find(sender, m->to);
@@ -186,6 +202,7 @@ void stream_on_resumed(struct sender *sender, const struct msg_resumed *m)
         return;
     r->next = m->next;
     check_rollback(s, m);
+    check_enrolment(s, m->enrolment);
     if (++s->resumed == s->resume_n)
         go_on(s);
 }

@@ -432,6 +432,7 @@ static void scenario_receipts(void)
     text_copy(resumed.u.resumed.to, sizeof(resumed.u.resumed.to), "bob");
     memcpy(resumed.u.resumed.session, keys.session, SESSION_ID_BYTES);
     resumed.u.resumed.next = UINT64_MAX;
+    resumed.u.resumed.enrolment = 2;
     send_msg(&at, &resumed);
     expect(&at, &m, MSG_PACKAGE); /* the same bytes: it was never accepted */
     package_digest(noise, at.body, at.body_len);
@@ -472,6 +473,7 @@ static void scenario_unsaved(void)
     text_copy(resumed.u.resumed.to, sizeof(resumed.u.resumed.to), "bob");
     memcpy(resumed.u.resumed.session, keys.session, SESSION_ID_BYTES);
     resumed.u.resumed.next = 1;
+    resumed.u.resumed.enrolment = 2;
     send_msg(&at, &resumed);
     expect(&at, &m, MSG_PACKAGE);
     send_receipt(&keys, &p, digest, RECEIPT_VERIFIED);
