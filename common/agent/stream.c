@@ -212,7 +212,9 @@ static int has_room(const struct stream *s)
     return link_is_up(s->sender->link) && link_backlog(s->sender->link) < BACKLOG_MAX;
 }
 
-/* Packages that the cloud has not accepted, as it says, or as we know. */
+/* Packages that the cloud has not accepted, as it says, or as we know. One that went out again
+ * after an altered copy may have lost its receipt: our late acknowledgement of the first one names
+ * no copy, and may have met the second. The same bytes again bring the receipt back. */
 static void resend(struct stream *s)
 {
     struct stream_resume *r;
@@ -225,7 +227,7 @@ static void resend(struct stream *s)
         }
         s->resent = item.id;
         r = find_resume(s, item.session);
-        if (item.state == OUT_PACKED || r == NULL || item.index >= r->next)
+        if (item.state == OUT_PACKED || r == NULL || item.index >= r->next || item.resends > 0)
             link_send_body(s->sender->link, MSG_PACKAGE, item.body.p, item.body.len);
         out_item_free(&item);
     }

@@ -49,15 +49,25 @@ static int is_temporary(unsigned reason)
            reason == REASON_STORAGE || reason == REASON_STREAM_STOPPED;
 }
 
+/*
+ * The first refusal of a stream begins the wait; those behind it only follow from it. But while we
+ * are READY none is left of them: then the cloud has had no RESUME, since what was refused was
+ * receipted meanwhile and its session given up, so that there was nothing to ask for.
+ */
+static int begins_wait(const struct stream *s, unsigned reason)
+{
+    if (reason == REASON_STREAM_STOPPED)
+        return s->state == STREAM_READY;
+    return s->state != STREAM_WAITING && s->state != STREAM_BLOCKED;
+}
+
 void verdict_on_refused(struct sender *sender, const struct msg_refused *m)
 {
     struct stream *s = stream_find(sender, m->to);
     struct out_item item;
 
     if (is_temporary(m->reason)) {
-        /* The first refusal of a stream begins the wait; those behind it only follow from it. */
-        if (s != NULL && s->state != STREAM_WAITING && s->state != STREAM_BLOCKED &&
-            m->reason != REASON_STREAM_STOPPED)
+        if (s != NULL && begins_wait(s, m->reason))
             stream_wait(s, m->reason);
         return;
     }
@@ -115,6 +125,8 @@ static void send_again(struct sender *sender, struct out_item *item)
         s->resent = item->id - 1 < s->resent ? item->id - 1 : s->resent;
         s->resending = 1;
         stream_pump(s);
+    } else {
+        sender->unsaved = 1;
     }
 }
 
