@@ -61,7 +61,7 @@ BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(BENCH_SRC))
 DRIVERS  := $(patsubst tests/integration/%.c,$(O)/drivers/%,$(DRIVE_SRC))
 
 .PHONY: all programs units drivers help check check-unit check-integration check-source fuzz \
-        check-fuzz asan valgrind coverage torture bench bench-peers install clean format
+        check-fuzz check-model asan valgrind coverage torture bench bench-peers install clean format
 .SECONDARY:
 
 all: programs
@@ -116,7 +116,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 ## check              everything below but valgrind and fuzz
-check: check-source check-unit check-integration check-fuzz asan
+check: check-source check-unit check-integration check-fuzz check-model asan
 ## check-unit         unit tests (cmocka)
 check-unit: $(UNITS)
 	@tests/run-units $(O)/unit
@@ -126,6 +126,9 @@ check-integration: all drivers
 ## check-source       include rules, docs against tables, style
 check-source: $(O)/proto/table_dump
 	@tests/check-source $(O)/proto/table_dump
+## check-model        spin searches the model of delivery
+check-model:
+	@tests/model/run
 ## check-fuzz         replay the fuzz seeds
 check-fuzz:
 	$(MAKE) B=fuzz fuzzers
