@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""kill_rounds.py - kill -9 of the three programs at random instants, and what must hold after it.
+"""kill_rounds.py - kill -9 of the three programs and other faults at random instants, and what must
+hold after them.
 
-    kill_rounds.py [--rounds N] [--seed S] [--kill PROGRAM,...]
+    kill_rounds.py [--rounds N] [--seed S] [--faults KIND,...] [--kill PROGRAM,...]
 
 A cloud and two devices that send to each other without pause. In every round one of the programs
-is killed and started again. A model knows which text became which sequence number: when an sds is
+is killed and started again, or a fault of another kind happens (faults.py): cut (connections are
+cut, also within a frame, come late as a whole, or twice), slow (delays, and peers that read
+nothing), disk (full until receipts come, or for a while), clock (steps of seconds to days), stop
+(programs stand still). A model knows which text became which sequence number: when an sds is
 killed, its state says how many of the lines it had taken; those it had not taken are fed no more.
 At every kill, what was promised by then is looked for on the disk. Now and then all is let come to
 rest, and the receivers' inboxes are compared with the model: every message taken is there exactly
@@ -22,6 +26,8 @@ import tempfile
 import threading
 import time
 
+from fault_proxy import FaultProxy
+from faults import KINDS, Clocks, Disk, Faults
 from testbed import Failure, Testbed, wait_until
 
 UNDER_WAY = 300   # messages of one sender that are not receipted yet
@@ -220,8 +226,9 @@ class Direction:
 
 
 class Rounds:
-    def __init__(self, bed, rng, programs):
-        self.bed, self.rng, self.programs = bed, rng, programs
+    def __init__(self, bed, rng, programs, kinds):
+        self.bed, self.rng, self.programs, self.kinds = bed, rng, programs, kinds
+        self.faults = None
         self.directions = [Direction(bed, "anna", "bert", rng), Direction(bed, "bert", "anna", rng)]
         self.kills = dict.fromkeys(("cloudd", "sds", "sdr"), 0)
         self.done = 0
@@ -229,6 +236,21 @@ class Rounds:
         self.error = None
         self.interrupted = False
         self.feeder = threading.Thread(target=self.feed, daemon=True)
+
+    def prepare(self, disk):
+        """Between the programs and what they stand on: what the faults need."""
+        proxy = FaultProxy(self.bed.cloud_port)
+        clocks = Clocks(self.bed.folder, ("cloud", "anna", "bert"))
+        if "clock" in self.kinds:
+            if clocks.library is None:
+                print("kill_rounds: no clock steps: faketime is not installed")
+                self.kinds.remove("clock")
+            self.bed.environment = clocks.environment
+        if self.kinds != ["kill"]:
+            self.bed.port = proxy.port
+        if "disk" in self.kinds:
+            self.bed.cloud_options = disk.options()
+        self.faults = Faults(self.rng, proxy, clocks, disk, self.running)
 
     def start(self):
         self.bed.start_cloud()
@@ -249,12 +271,21 @@ class Rounds:
         except (Failure, OSError) as e:
             self.error = e
 
+    def running(self):
+        return [(name, p) for d in self.directions for name, p in (("sdr", d.sdr), ("sds", d.sds))
+                ] + [("cloudd", self.bed.cloud)]
+
     def progress(self):
         return sum(len(d.packages) + len(d.receipted) for d in self.directions)
 
     def check(self):
         if self.error is not None:
             raise Failure(self.error)
+        if self.faults.wrong is not None:
+            raise Failure(self.faults.wrong)
+        for name, p in self.running():
+            if p.process.poll() is not None:
+                raise Failure(f"{name} ended by itself, exit {p.process.returncode}")
         for d in self.directions:
             if d.wrong:
                 raise Failure(f"{d.sender} to {d.receiver}: {'; '.join(d.wrong[:5])}")
@@ -276,14 +307,22 @@ class Rounds:
         else:
             self.rng.choice(self.directions).kill_sdr()
 
+    def hurt(self):
+        kind = self.rng.choice(self.kinds)
+        self.faults.count[kind] += kind == "kill"
+        if kind == "kill":
+            self.kill(self.rng.choice(self.programs))
+        else:
+            self.faults.one(kind)
+
     def one(self):
         before = self.progress()
         if self.rng.random() < 0.75:
             wait_until("messages move", lambda: self.progress() > before or self.error, 30)
         time.sleep(self.rng.uniform(0, KILL_WITHIN))
-        self.kill(self.rng.choice(self.programs))
+        self.hurt()
         if len(set(self.programs)) > 1 and self.rng.random() < 0.15:
-            self.kill(self.rng.choice(self.programs))
+            self.hurt()
         self.done += 1
         self.check()
 
@@ -325,7 +364,10 @@ class Rounds:
 
     def summary(self):
         total = {k: sum(d.count[k] for d in self.directions) for k in self.directions[0].count}
-        return (f"kill_rounds: {self.done} rounds; kills: cloudd {self.kills['cloudd']}, sds "
+        faults = ", ".join(f"{k} {self.faults.count[k]}" for k in self.kinds)
+        network = ", ".join(f"{k} {n}" for k, n in sorted(self.faults.proxy.count.items()))
+        return (f"kill_rounds: {self.done} rounds; faults: {faults}"
+                f"{' (network: ' + network + ')' if network else ''}; kills: cloudd {self.kills['cloudd']}, sds "
                 f"{self.kills['sds']}, sdr {self.kills['sdr']}; messages: fed {total['fed']}, "
                 f"taken {total['taken']}, accepted {total['accepted']}, receipted "
                 f"{total['receipted']}, lost {total['lost']}, duplicated {total['duplicated']}, "
@@ -339,13 +381,22 @@ def main():
     p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     p.add_argument("--kill", default="cloudd,cloudd,cloudd,sds,sdr",
                    help="programs, each as often as it is named")
+    p.add_argument("--faults", default="kill", help=f"kinds, of {','.join(KINDS)}, or all")
     args = p.parse_args()
-    print(f"kill_rounds: seed {args.seed}", flush=True)
+    kinds = list(KINDS) if args.faults == "all" else args.faults.split(",")
+    if not set(kinds) <= set(KINDS):
+        p.error(f"--faults takes some of {','.join(KINDS)}")
+    print(f"kill_rounds: --faults {','.join(kinds)} --seed {args.seed}", flush=True)
     folder = tempfile.mkdtemp(prefix="kill-rounds-")
+    os.chmod(folder, 0o755)
+    disk = Disk(folder)
+    if "disk" in kinds:
+        disk.mount()
     bed = Testbed(folder)
-    rounds = Rounds(bed, random.Random(args.seed), args.kill.split(","))
+    rounds = Rounds(bed, random.Random(args.seed), args.kill.split(","), kinds)
     signal.signal(signal.SIGINT, rounds.interrupt)
     try:
+        rounds.prepare(disk)
         rounds.start()
         rounds.run(args.rounds)
         rounds.end()
@@ -359,6 +410,7 @@ def main():
     finally:
         rounds.feeding = None
         bed.close()
+        disk.unmount()
     shutil.rmtree(folder)
     return 0
 

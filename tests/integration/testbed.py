@@ -39,13 +39,14 @@ def wait_until(what, condition, seconds=60):
 class Program:
     """One running program."""
 
-    def __init__(self, argv, stderr, on_line, stdin=False):
+    def __init__(self, argv, stderr, on_line, stdin=False, env=None):
         self.argv = argv
         self.on_line = on_line
         with open(stderr, "ab") as err:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=err, bufsize=0,
+                env=None if env is None else {**os.environ, **env},
                 start_new_session=True)  # Ctrl-C is for the test alone
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -91,7 +92,9 @@ class Testbed:
         self.folder = folder
         self.cloud = None
         self.programs = []
-        self.port = free_port()
+        self.port = self.cloud_port = free_port()  # another port: a proxy's
+        self.cloud_options = ()
+        self.environment = lambda owner: None  # of a program, by the name of its home
         self.covers = self.path("covers")
         os.mkdir(self.covers)
         for name in sorted(os.listdir(COVERS)):
@@ -114,15 +117,17 @@ class Testbed:
         return done.stdout
 
     def start(self, program, *args, on_line=lambda line: None, stdin=False):
+        owner = os.path.basename(args[args.index("--home") + 1])
         p = Program([os.path.join(BUILD, program), *args], self.path(f"{program}.err"), on_line,
-                    stdin)
+                    stdin, self.environment(owner))
         self.programs.append(p)
         return p
 
     def start_cloud(self):
         listening = threading.Event()
         self.cloud = self.start("cloudd", "run", "--home", self.path("cloud"), "--listen",
-                                f"127.0.0.1:{self.port}", on_line=lambda line: listening.set())
+                                f"127.0.0.1:{self.cloud_port}", *self.cloud_options,
+                                on_line=lambda line: listening.set())
         if not listening.wait(20):
             raise Failure("cloudd does not listen")
 
