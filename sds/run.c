@@ -143,7 +143,7 @@ static void queue_batch(struct streaming *s, struct batch *b)
     } else {
         s->code = fail(EXIT_FAILED, "cannot save to %s/state.db: %s; the last %zu lines were not "
                                     "taken",
-                       s->device.home.dir, err_str(err), b->n);
+                       s->device.home.dir, state_trouble(err), b->n);
         stop(s);
     }
     b->n = 0;

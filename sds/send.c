@@ -234,7 +234,7 @@ static int queue_all(struct sending *s, const struct message_kind *kind,
     free(items);
     if (err != 0)
         return fail(EXIT_FAILED, "cannot save the message to %s/state.db: %s", s->device.home.dir,
-                    err_str(err));
+                    state_trouble(err));
     return 0;
 }
 

@@ -65,11 +65,16 @@ static int pin_keys(struct device *d, const struct device_options *o)
 int device_open(struct device *d, const struct device_options *o, enum conn_role role)
 {
     char why[WHY_MAX];
+    int err;
 
     memset(d, 0, sizeof(*d));
-    if (home_open(&d->home, o->home, role, why, sizeof(why)) != 0 ||
-        (o->cloud != NULL && home_set_cloud(&d->home, o->cloud, why, sizeof(why)) != 0) ||
-        state_open(&d->db, &d->home, why, sizeof(why)) != 0)
+    err = home_open(&d->home, o->home, role, why, sizeof(why));
+    if (err == 0 && o->cloud != NULL) {
+        err = home_set_cloud(&d->home, o->cloud, why, sizeof(why));
+        if (err == ERR_ARG)
+            return fail(EXIT_USAGE, "%s", why);
+    }
+    if (err != 0 || state_open(&d->db, &d->home, why, sizeof(why)) != 0)
         return fail(EXIT_FAILED, "%s", why);
     offer_local(&d->offer, o->allow_research);
     if (role != 0 && make_base(d) != 0)

@@ -169,14 +169,21 @@ static int talk(struct enrolment *e)
 
 static int check_options(const struct device_options *o, struct enrolment *e)
 {
-    char line[128] = "";
+    char line[128] = "", host[HOST_MAX + 1];
+    uint8_t key[KEY_BYTES];
     const char *token = o->token;
+    uint16_t port;
 
     if (o->id == NULL || o->cloud == NULL || o->cloud_key == NULL || o->token == NULL ||
         o->signature == NULL)
         return fail(EXIT_USAGE, "needs --home, --id, --cloud, --cloud-key, --token, --signature");
     if (!id_is_valid(o->id, strlen(o->id)))
         return fail(EXIT_USAGE, "--id %s: an id is 1 to %d of a-z 0-9 . _ -", o->id, ID_MAX);
+    if (text_host_port(o->cloud, host, &port) != 0 || port == 0)
+        return fail(EXIT_USAGE, "--cloud %s is not HOST:PORT", o->cloud);
+    if (text_unhex(key, KEY_BYTES, o->cloud_key) != 0)
+        return fail(EXIT_USAGE, "--cloud-key is not a key: %d hex digits, as cloudd init prints",
+                    2 * KEY_BYTES);
     if (strcmp(token, "-") == 0) {
         if (fgets(line, sizeof(line), stdin) != NULL)
             line[strcspn(line, "\r\n")] = '\0';
@@ -194,11 +201,9 @@ static int prepare(const struct device_options *o, struct enrolment *e)
     /* The picture first: a bad one leaves no folder behind. */
     if (load_scan(e, o->signature) != 0 ||
         home_prepare(&e->home, o->home, e->why, sizeof(e->why)) != 0 ||
-        home_set_cloud(&e->home, o->cloud, e->why, sizeof(e->why)) != 0)
+        home_set_cloud(&e->home, o->cloud, e->why, sizeof(e->why)) != 0 ||
+        text_unhex(e->home.cloud_key, KEY_BYTES, o->cloud_key) != 0)
         return fail(EXIT_FAILED, "%s", e->why);
-    if (text_unhex(e->home.cloud_key, KEY_BYTES, o->cloud_key) != 0)
-        return fail(EXIT_USAGE, "--cloud-key is not a key: %d hex digits, as cloudd init prints",
-                    2 * KEY_BYTES);
     text_copy(e->home.id, sizeof(e->home.id), o->id);
     return 0;
 }

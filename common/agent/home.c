@@ -57,8 +57,12 @@ static int read_key(struct home *h, char *why, size_t cap)
     err = secret_read_file(path, raw, 2 * KEY_BYTES);
     if (err == ERR_PERMS)
         say(why, cap, err, "%s can be read by others or is not yours; chmod 600 %s", path, path);
+    else if (err == ERR_SYS)
+        say(why, cap, err, "cannot read %s: %s", path, strerror(errno));
     else if (err != 0)
-        say(why, cap, err, "cannot read %s: %s", path, err_str(err));
+        say(why, cap, err,
+            "%s is %s; restore it from a backup, or enrol again into an empty folder", path,
+            err == ERR_NOTFOUND ? "missing" : "damaged");
     if (err == 0) {
         memcpy(h->secrets->key.secret_key, raw, KEY_BYTES);
         memcpy(h->secrets->dev, raw + KEY_BYTES, KEY_BYTES);

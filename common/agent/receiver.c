@@ -111,14 +111,6 @@ static void print_batch(struct receiver *r, size_t n)
 
 /* ---- packages ---- */
 
-static const char *remedy(int err)
-{
-    return err == ERR_FULL     ? "the disk of this device is full; free some space"
-           : err == ERR_LOCKED ? "another program holds the state file for too long"
-           : err == ERR_NOMEM  ? "out of memory"
-                               : err_str(err);
-}
-
 /* Our own trouble: nothing of the batch has happened, and the cloud will deliver again. */
 static void give_up_batch(struct receiver *r, int err)
 {
@@ -130,7 +122,7 @@ static void give_up_batch(struct receiver *r, int err)
     say(why, sizeof(why), 0,
         "what arrived could not be saved: %s. Nothing was confirmed, the cloud "
         "will deliver it again",
-        remedy(err));
+        state_trouble(err));
     link_drop(r->link, why);
 }
 
@@ -255,7 +247,7 @@ static void on_message(void *arg, const struct msg *m, const uint8_t *body, size
         return;
     err = dispatch(r, m);
     if (err != 0) {
-        say(why, sizeof(why), 0, "a negotiation could not be saved: %s", remedy(err));
+        say(why, sizeof(why), 0, "a negotiation could not be saved: %s", state_trouble(err));
         link_drop(r->link, why);
     }
 }

@@ -1,6 +1,7 @@
 /* state.c - the schema of state.db. Migrations are appended, never edited. */
 #include "common/agent/state.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "common/err.h"
@@ -51,21 +52,49 @@ static const char *const migrations[] = {
     "INSERT INTO shown VALUES (1, 0);",
 };
 
+/* The file's own words, with its name and the way out. */
+static int explain(int err, const char *path, const char *words, char *why, size_t cap)
+{
+    size_t len = strlen(path);
+
+    if (strncmp(words, path, len) == 0 && strncmp(words + len, ": ", 2) == 0)
+        words += len + 2;
+    if (err == ERR_VERSION)
+        return say(why, cap, err, "%s: %s", path, words);
+    if (err == ERR_FORMAT || err == ERR_MALFORMED)
+        return say(why, cap, err,
+                   "%s is damaged (%s); restore it from a backup, or enrol again into an empty "
+                   "folder",
+                   path, words);
+    if (err == ERR_FULL)
+        return say(why, cap, err, "%s cannot be written: the disk is full; free some space", path);
+    return say(why, cap, err, "%s cannot be used: %s", path, words);
+}
+
 int state_open(struct sql **db, const struct home *h, char *why, size_t cap)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], words[256] = "";
     int err;
 
     home_path(h, "state.db", path);
-    err = sql_open(db, path, why, cap);
+    err = sql_open(db, path, words, sizeof(words));
     if (err == 0)
-        err = sql_migrate(*db, migrations, (int)(sizeof(migrations) / sizeof(migrations[0])), why,
-                          cap);
+        err = sql_migrate(*db, migrations, (int)(sizeof(migrations) / sizeof(migrations[0])), words,
+                          sizeof(words));
     if (err != 0) {
+        explain(err, path, words, why, cap);
         sql_close(*db);
         *db = NULL;
     }
     return err;
+}
+
+const char *state_trouble(int err)
+{
+    return err == ERR_FULL     ? "the disk of this device is full; free some space"
+           : err == ERR_LOCKED ? "another program holds the state file for too long"
+           : err == ERR_NOMEM  ? "out of memory"
+                               : err_str(err);
 }
 
 void state_close(struct sql *db)

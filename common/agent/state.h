@@ -16,6 +16,9 @@
 int state_open(struct sql **db, const struct home *h, char *why, size_t why_len);
 void state_close(struct sql *db);
 
+/* What is wrong when a write to the state failed, and what to do. */
+const char *state_trouble(int err);
+
 /* Wall clock in microseconds: what rows are stamped with. */
 int64_t state_now_us(void);
 

@@ -77,7 +77,10 @@ void stream_wait(struct stream *s, unsigned reason)
     stream_set_state(s, STREAM_WAITING);
     evtimer_add(s->timer, &tv);
     s->wait_ms = s->wait_ms * 2 > WAIT_MAX_MS ? WAIT_MAX_MS : s->wait_ms * 2;
-    c->handlers->trouble(c->arg, s->peer, 0, reason, reason_text(reason));
+    c->handlers->trouble(c->arg, s->peer, 0, reason,
+                         reason != REASON_NONE ? reason_text(reason)
+                                               : "our state cannot be saved now; free some disk "
+                                                 "space, or wait for the program that holds it");
 }
 
 void stream_block(struct stream *s, const char *why)
@@ -360,7 +363,7 @@ void stream_pump(struct stream *s)
     if (n == ERR_LOCKED) {
         stream_wait(s, REASON_NONE);
     } else if (n < 0) {
-        say(why, sizeof(why), 0, "cannot save to state.db: %s; free some disk space", err_str(n));
+        say(why, sizeof(why), 0, "cannot save to state.db: %s", state_trouble(n));
         stream_block(s, why);
     }
 }

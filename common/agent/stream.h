@@ -66,7 +66,8 @@ struct stream *stream_find(struct sender *sender, const char *peer);
 void stream_begin(struct stream *s);
 /* Pack and send while there are messages, a session and room. */
 void stream_pump(struct stream *s);
-/* Try again a little later, each time a little later than before. */
+/* Try again a little later, each time a little later than before. reason: the cloud's, or
+ * REASON_NONE when it is our own state.db that does not let us go on. */
 void stream_wait(struct stream *s, unsigned reason);
 /* Stop until the user acts; says why. */
 void stream_block(struct stream *s, const char *why);

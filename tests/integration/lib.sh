@@ -122,7 +122,8 @@ exits() {
     shift 2
     "$@" >"$work/said.stdout" 2>"$work/said" </dev/null || code=$?
     [ "$code" -eq "$want" ] || fail "exit $code, not $want: ${*:1:12}"
-    grep -qF -- "$text" "$work/said" || fail "\"$text\" is not in what it says: ${*:1:12}"
+    [ -z "$text" ] || grep -qF -- "$text" "$work/said" ||
+        fail "\"$text\" is not in what it says: ${*:1:12}"
 }
 
 # start_cloud OPTION...: makes $work/cloud when there is none; at the same port when started again.
@@ -208,6 +209,11 @@ received() {
 packages_of() {
     "$cloudd" mailbox --home "$work/cloud" --json | jq -r "select(.id == \"$1\").packages" |
         grep . || echo 0
+}
+
+# is_attached NAME ROLE: as the cloud's log has it, and the last that it has.
+is_attached() {
+    grep ": $1 $2" "$work/cloud.err" | tail -n 1 | grep -q attached
 }
 
 mailbox_has() {
