@@ -20,6 +20,7 @@
 #define BACKOFF_MAX_MS  5000
 #define HANDSHAKE_S     10
 #define LINGER_MS       2000
+#define UNANSWERED_MAX  4
 #define STOP_MS         10000 /* for what is queued to leave, when the cloud does not read */
 #define READ_AT_ONCE    (4u << 20)   /* bytes taken from the socket ahead of the handlers */
 #define WRITE_LOW       (256u << 10) /* below so many unsent bytes the handlers may add more */
@@ -39,6 +40,7 @@ struct link {
     int connected, stopping, lingering, up;
     int was_up;  /* a handshake with the pinned key was completed before */
     int is_hint; /* `reason` was said without proof: anybody on the way can say it */
+    unsigned unanswered; /* connections lost between our ATTACH and the answer: it may come late */
     unsigned backoff_ms;
     unsigned reason; /* the cloud's last word */
     char detail[256];
@@ -83,16 +85,29 @@ static int is_final(unsigned reason)
            reason == REASON_NOT_ENROLLED || reason == REASON_FENCED || reason == REASON_NOT_YOURS;
 }
 
+/* The cloud takes an ATTACH that was long under way for a newer program's. For each that was lost
+ * we come back once; two programs of one device still part. */
+static int is_fenced_by_itself(struct link *l)
+{
+    if (l->reason != REASON_FENCED || l->unanswered == 0)
+        return 0;
+    l->unanswered--;
+    return 1;
+}
+
 static void lose(struct link *l, const char *text)
 {
     /* Who was let in once is not turned away for good by a word that anybody could have said. */
-    int final = (is_final(l->reason) && !(l->is_hint && l->was_up)) || !l->config.retry;
+    int final = (is_final(l->reason) && !(l->is_hint && l->was_up) && !is_fenced_by_itself(l)) ||
+                !l->config.retry;
     unsigned ms = l->backoff_ms;
 
     if (l->stopping) {
         finish_stop(l);
         return;
     }
+    if (l->state == CONN_HANDSHAKE && l->reason == REASON_NONE && l->unanswered < UNANSWERED_MAX)
+        l->unanswered++;
     hang_up(l);
     if (!final) {
         l->backoff_ms = ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : ms * 2;
