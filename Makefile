@@ -151,9 +151,9 @@ coverage:
 	$(MAKE) B=coverage units
 	@tests/run-units build/coverage/unit
 	@lcov -q -c -d build/coverage -o build/coverage/lcov.info && lcov -q -r build/coverage/lcov.info '/usr/*' '*/tests/*' -o build/coverage/lcov.info && lcov --summary build/coverage/lcov.info
-## torture            kill -9 of the three programs at random instants, until interrupted
+## torture            kill -9, a bad network, full disks, clock steps, until interrupted
 torture: all
-	@python3 -B tests/integration/kill_rounds.py --rounds 100000
+	@python3 -B tests/integration/kill_rounds.py --faults all --rounds 100000
 ## bench              medians and ratios; never part of check
 bench: all $(BENCHES)
 	@tests/bench/run $(O)

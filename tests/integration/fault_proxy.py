@@ -13,7 +13,8 @@ import time
 
 RECORDED = 256 << 10  # bytes of a connection that are kept for a replay
 LATE_AT_MOST = 2.0    # seconds that an abandoned connection waits for a newer one
-TYPES_UNPROVEN = (2, 4)  # HOP_REPLY, HOP_REFUSED
+REFUSAL = ((2, 3), (2,), (4,), ())  # HOP_REPLY, SEALED (an ERROR), HOP_REFUSED
+REFUSAL_MAX = 400     # bytes
 UP, DOWN = 0, 1       # to the cloud, to the device
 
 
@@ -275,12 +276,13 @@ class FaultProxy:
             return None
         self.count["replayed"] += 1
         answer, ended = self._say(pool[int(draw * len(pool))])
-        at = 0
+        at, kinds = 0, ()
         while at + 5 <= len(answer):
             length, kind = struct.unpack_from(">IB", answer, at)
-            if kind not in TYPES_UNPROVEN:
-                return f"a replayed connection was answered with a frame of type {kind}"
+            kinds += (kind,)
             at += 4 + length
+        if kinds not in REFUSAL or len(answer) > REFUSAL_MAX:
+            return f"a replayed connection was answered with frames of the types {kinds}"
         return None if ended else "a replayed connection was not closed"
 
     def _say(self, data):
