@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# 75_capture.sh - real traffic, captured on loopback: on a clear hop the dissector names every message
+# that was sent, in order; on a sealed hop nothing but the handshake and envelopes is to be seen.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/integration/lib.sh
+
+command -v tshark >/dev/null || skip "tshark is not installed"
+tshark --version 2>/dev/null | grep -q 'with Lua' || skip "this tshark was built without Lua"
+
+# capture NAME COMMAND...: what the port sees while the command runs.
+capture() {
+    local file=$work/$1.pcap
+
+    shift
+    tshark -q -i lo -f "tcp port ${at##*:}" -w "$file" 2>"$work/tshark.err" &
+    local shark=$!
+    started+=("$shark")
+    for _ in $(seq 100); do
+        grep -q "Capturing on" "$work/tshark.err" && [ -s "$file" ] && break
+        kill -0 "$shark" 2>/dev/null || skip "no right to capture: $(tail -n 1 "$work/tshark.err")"
+        sleep 0.1
+    done
+    "$@"
+    sleep 0.5
+    kill -INT "$shark"
+    wait "$shark" || true
+}
+
+# names NAME STREAM: the messages of the capture's STREAM-th connection, in order.
+names() {
+    tshark -X lua_script:proto/inkpost.lua -r "$work/$1.pcap" -Y "tcp.stream == $2 && inkpost" \
+        -T fields -e inkpost.message 2>>"$work/tshark.err" | tr ',' '\n' | grep -v '^$' | tr '\n' ' '
+}
+
+expect() {
+    [ "$2" = "$3 " ] || fail "$1: got \"$2\", not \"$3\""
+}
+
+flow() {
+    runs bob "$sdr" run --home "$work/bob" --json --count 1 "$@"
+    local bob=$pid
+    wait_for "bob attached" grep -q "attached: bob receive" "$work/cloud.err"
+    "$sds" send --home "$work/alice" --to bob --cover "$cover" "$@" "seen on the wire" >"$work/send.out" 2>&1 ||
+        fail "send"
+    ends "$bob"
+}
+
+start_cloud --hop any
+enrol alice 1
+enrol bob 2
+capture clear flow --hop clear
+expect "bob's connection" "$(names clear 0)" \
+    "HOP_HELLO HOP_REPLY ATTACH ATTACHED PEER SALT NEG_FORWARD NEG_ANSWER NEG_CONFIRM PACKAGE RECEIPT"
+alice=$(names clear 1)
+expect "alice's connection" "${alice%%PACKAGE *}PACKAGE " \
+    "HOP_HELLO HOP_REPLY ATTACH ATTACHED OPEN PEER SALT NEG_REQUEST NEG_PENDING NEG_RESULT NEG_CONFIRM PACKAGE"
+# The receiver's word may overtake the cloud's, and alice leaves when she has heard it.
+case ${alice#*PACKAGE } in
+"RECEIPT RECEIPT_ACK " | "ACCEPTED RECEIPT RECEIPT_ACK " | "RECEIPT ACCEPTED RECEIPT_ACK ") ;;
+"RECEIPT RECEIPT_ACK ACCEPTED ") ;;
+*) fail "alice's connection ends: ${alice#*PACKAGE }" ;;
+esac
+tshark -X lua_script:proto/inkpost.lua -r "$work/clear.pcap" -T fields -e inkpost.package.message 2>/dev/null |
+    grep -qi "$(printf 'seen on the wire' | od -An -tx1 | tr -d ' \n')" || fail "the message's bytes are a field"
+grep -aq "seen on the wire" "$work/clear.pcap" || fail "a clear hop can be read"
+ok "a clear hop: every message by its name, in order"
+
+capture sealed flow
+for stream in 0 1; do
+    seen=$(names sealed $stream | tr ' ' '\n' | grep . | sort -u | tr '\n' ' ')
+    [ "$seen" = "HOP_HELLO HOP_REPLY SEALED " ] || fail "a sealed hop shows: $seen"
+done
+! grep -aqE "seen on the wire|alice|bob" "$work/sealed.pcap" || fail "a sealed hop shows names or messages"
+ok "a sealed hop: handshake and envelopes only"
