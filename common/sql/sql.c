@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/sql/sql_private.h"
 
 #define SQL_PATIENCE_MS 10000
+#define SQL_RETRY_MS    10
 
 static int err_of_write(const struct sql *db)
 {
@@ -94,6 +96,19 @@ static int own_file(const char *path, char *why, size_t why_len)
     return errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_SYS;
 }
 
+/* SQLite does not wait by itself when two programs turn a new file to WAL at once. */
+static int use_log(struct sql *db)
+{
+    const struct timespec pause = {.tv_nsec = SQL_RETRY_MS * 1000000L};
+    int err = sql_exec(db, "PRAGMA journal_mode = WAL");
+
+    for (int ms = 0; err == ERR_LOCKED && ms < SQL_PATIENCE_MS; ms += SQL_RETRY_MS) {
+        nanosleep(&pause, NULL);
+        err = sql_exec(db, "PRAGMA journal_mode = WAL");
+    }
+    return err;
+}
+
 static int set_up(struct sql *db)
 {
     int err;
@@ -103,7 +118,10 @@ static int set_up(struct sql *db)
     /* A damaged file must not trick us through its own schema. */
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
-    err = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    err = use_log(db);
+    if (err)
+        return err;
+    err = sql_exec(db, "PRAGMA synchronous = FULL;"
                        "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
                        "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON;"
                        /* what a long reader made the log grow to is given back later */
