@@ -133,12 +133,10 @@ class Connection:
         """The device's side is gone; the cloud hears what it said when a newer one is up."""
         self.abandoned = True
         device, cloud = self.socks
-        device.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        for s in (device,):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        try:
+            device.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         until = time.monotonic() + LATE_AT_MOST
         while time.monotonic() < until and not self.proxy.is_newer_up(self.born):
             time.sleep(0.005)

@@ -44,10 +44,9 @@ class Clocks:
 
     def set(self, owner, seconds):
         name = os.path.join(self.folder, owner, "clock")
-        with open(name + ".new", "w", encoding="ascii") as f:
-            f.write(f"{seconds:+d}\n")
-        os.chmod(name + ".new", 0o644)
-        os.rename(name + ".new", name)
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT, 0o644)
+        os.pwrite(fd, f"{seconds:+010d}\n".encode(), 0)  # always as long: the disk may be full
+        os.close(fd)
 
     def step(self, rng):
         owner, seconds = rng.choice(self.owners), rng.choice(CLOCK_STEPS)
@@ -60,6 +59,7 @@ class Disk:
     def __init__(self, folder):
         self.home = os.path.join(folder, "cloud")
         self.mounted = False
+        self.fills = 0
 
     def mount(self):
         if os.geteuid() != 0 or shutil.which("mount") is None:
@@ -81,15 +81,14 @@ class Disk:
 
     def fill(self, seconds):
         """Nothing more fits for so long."""
-        name = os.path.join(self.home, "ballast")
+        self.fills += 1
+        name = os.path.join(self.home, f"ballast-{self.fills}")
         try:
             with open(name, "wb", buffering=0) as f:
-                for size in (1 << 20, 4096, 1):
-                    try:
-                        while f.write(bytes(size)) == size:
-                            pass
-                    except OSError:
-                        pass
+                while f.write(bytes(1 << 20)) > 0:
+                    pass
+        except OSError:
+            pass
         finally:
             threading.Timer(seconds, os.unlink, (name,)).start()
 
