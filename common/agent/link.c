@@ -16,14 +16,14 @@
 #include "common/err.h"
 #include "common/secret.h"
 
-#define BACKOFF_MIN_MS  100
-#define BACKOFF_MAX_MS  5000
-#define HANDSHAKE_S     10
-#define LINGER_MS       2000
-#define UNANSWERED_MAX  4
-#define STOP_MS         10000 /* for what is queued to leave, when the cloud does not read */
-#define READ_AT_ONCE    (4u << 20)   /* bytes taken from the socket ahead of the handlers */
-#define WRITE_LOW       (256u << 10) /* below so many unsent bytes the handlers may add more */
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 5000
+#define HANDSHAKE_S    10
+#define LINGER_MS      2000
+#define UNANSWERED_MAX 4
+#define STOP_MS        10000        /* for what is queued to leave, when the cloud does not read */
+#define READ_AT_ONCE   (4u << 20)   /* bytes taken from the socket ahead of the handlers */
+#define WRITE_LOW      (256u << 10) /* below so many unsent bytes the handlers may add more */
 
 /* What must not be swapped out or dumped. */
 struct link_secrets {
@@ -38,8 +38,8 @@ struct link {
     struct event *timer; /* deadline while connecting, else the next try */
     enum conn_state state;
     int connected, stopping, lingering, up;
-    int was_up;  /* a handshake with the pinned key was completed before */
-    int is_hint; /* `reason` was said without proof: anybody on the way can say it */
+    int was_up;          /* a handshake with the pinned key was completed before */
+    int is_hint;         /* `reason` was said without proof: anybody on the way can say it */
     unsigned unanswered; /* connections lost between our ATTACH and the answer: it may come late */
     unsigned backoff_ms;
     unsigned reason; /* the cloud's last word */

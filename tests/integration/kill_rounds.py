@@ -367,7 +367,8 @@ class Rounds:
         faults = ", ".join(f"{k} {self.faults.count[k]}" for k in self.kinds)
         network = ", ".join(f"{k} {n}" for k, n in sorted(self.faults.proxy.count.items()))
         return (f"kill_rounds: {self.done} rounds; faults: {faults}"
-                f"{' (network: ' + network + ')' if network else ''}; kills: cloudd {self.kills['cloudd']}, sds "
+                f"{' (network: ' + network + ')' if network else ''}; "
+                f"kills: cloudd {self.kills['cloudd']}, sds "
                 f"{self.kills['sds']}, sdr {self.kills['sdr']}; messages: fed {total['fed']}, "
                 f"taken {total['taken']}, accepted {total['accepted']}, receipted "
                 f"{total['receipted']}, lost {total['lost']}, duplicated {total['duplicated']}, "
