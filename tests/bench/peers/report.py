@@ -182,7 +182,7 @@ set datafile separator "\\t"
 set grid ytics lc rgb "#dddddd"
 set border 3
 set tics nomirror
-set key outside bottom center horizontal noenhanced
+set key outside right top vertical noenhanced
 set format y "%.0f"
 set output "{output}"
 set title "{title}"
