@@ -8,11 +8,8 @@
 #ifndef INKPOST_COMMON_OFFER_H
 #define INKPOST_COMMON_OFFER_H
 
+#include "common/suite.h"
 #include "proto/rbuf.h"
-
-enum suite_id {
-    SUITE_NONE = 1 /* the message travels in clear, authenticated */
-};
 
 struct offer {
     struct list profiles, suites, codecs; /* best first */
