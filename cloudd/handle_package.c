@@ -177,6 +177,15 @@ static void fill_package(struct store_package *out, const struct msg_package *p)
     out->seq = p->seq;
 }
 
+static void set_quotas(struct store_op *op, const struct options *opt)
+{
+    op->u.enqueue.max_packages = opt->mailbox_packages;
+    op->u.enqueue.max_bytes = opt->mailbox_bytes;
+    op->u.enqueue.share = opt->sender_share;
+    op->u.enqueue.all_packages = opt->store_packages;
+    op->u.enqueue.all_bytes = opt->store_bytes;
+}
+
 static void submit_package(struct conn *c, struct stream *s, const struct msg_package *p,
                            const struct blob *body)
 {
@@ -194,8 +203,7 @@ static void submit_package(struct conn *c, struct stream *s, const struct msg_pa
     fill_package(&op->u.enqueue.package, p);
     op->u.enqueue.package.body = (struct store_bytes){copy, body->len};
     package_digest(op->u.enqueue.digest, copy, body->len);
-    op->u.enqueue.max_packages = c->srv->opt->mailbox_packages;
-    op->u.enqueue.max_bytes = c->srv->opt->mailbox_bytes;
+    set_quotas(op, c->srv->opt);
     op->u.enqueue.gate = &s->gate;
     op->u.enqueue.order = s->order++;
     s->in_store++;

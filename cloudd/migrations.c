@@ -105,6 +105,31 @@ static const char *const steps[] = {
     "  mac BLOB NOT NULL);"
     "CREATE UNIQUE INDEX receipts_name ON receipts (session, idx, sender, receiver);"
     "CREATE INDEX receipts_sender ON receipts (sender, number);",
+
+    /* 2: what is held is counted by sender too, and receipts have an age */
+    /* Of one sender for one receiver. Without a sender it is the whole mailbox, without either the
+     * whole store. `receipts` wait for the sender's acknowledgement. */
+    "CREATE TABLE held ("
+    "  receiver TEXT NOT NULL,"
+    "  sender TEXT NOT NULL,"
+    "  packages INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL,"
+    "  receipts INTEGER NOT NULL DEFAULT 0,"
+    "  PRIMARY KEY (receiver, sender)) WITHOUT ROWID;"
+    "INSERT INTO held (receiver, sender, packages, bytes)"
+    " SELECT '', '', COUNT(*), COALESCE(SUM(bytes), 0) FROM packages;"
+    "INSERT INTO held (receiver, sender, packages, bytes)"
+    " SELECT receiver, '', COUNT(*), SUM(bytes) FROM packages GROUP BY receiver;"
+    "INSERT INTO held (receiver, sender, packages, bytes)"
+    " SELECT receiver, sender, COUNT(*), SUM(bytes) FROM packages GROUP BY receiver, sender;"
+    "INSERT INTO held (receiver, sender, packages, bytes, receipts)"
+    " SELECT receiver, sender, 0, 0, COUNT(*) FROM receipts WHERE true GROUP BY receiver, sender"
+    " ON CONFLICT (receiver, sender) DO UPDATE SET receipts = excluded.receipts;"
+    "DROP TABLE mailboxes;"
+    "ALTER TABLE receipts ADD COLUMN kept_at INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE receipts SET kept_at = CAST(strftime('%s', 'now') AS INTEGER);"
+    "CREATE INDEX receipts_kept ON receipts (kept_at);"
+    "CREATE INDEX streams_pair ON streams (sender, receiver);",
 };
 
 int migrations_run(struct sql *db, char *why, size_t why_len)

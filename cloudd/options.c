@@ -64,6 +64,12 @@ static const struct option_row rows[] = {
      "packages that may wait for one device (10000)"},
     {"--mailbox-bytes", "N", OPT_NUMBER, BIT(CMD_RUN), AT(mailbox_bytes), 1, INT64_MAX,
      "bytes that may wait for one device (1073741824)"},
+    {"--sender-share", "PERCENT", OPT_NUMBER, BIT(CMD_RUN), AT(sender_share), 1, 100,
+     "of what others leave of a mailbox one sender may fill this much (50)"},
+    {"--store-packages", "N", OPT_NUMBER, BIT(CMD_RUN), AT(store_packages), 1, INT64_MAX,
+     "packages that may wait in all (1000000)"},
+    {"--store-bytes", "N", OPT_NUMBER, BIT(CMD_RUN), AT(store_bytes), 1, INT64_MAX,
+     "bytes that may wait in all (68719476736)"},
     {"--max-message", "BYTES", OPT_NUMBER, BIT(CMD_RUN), AT(max_message), 0, MESSAGE_MAX,
      "longest message taken (1048576)"},
     {"--log", "LEVEL", OPT_LOG, BIT(CMD_RUN), 0, 0, 0,
@@ -84,6 +90,9 @@ static void set_defaults(struct options *o)
     o->max_connections = 16384;
     o->mailbox_packages = 10000;
     o->mailbox_bytes = 1u << 30;
+    o->sender_share = 50;
+    o->store_packages = 1000000;
+    o->store_bytes = UINT64_C(64) << 30;
     o->max_message = MESSAGE_MAX;
     o->ttl = DAY;
     o->log = LOG_LEVEL_INFO;

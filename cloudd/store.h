@@ -30,6 +30,9 @@
 #define STORE_BATCH 256
 #define STORE_GATE_OPEN UINT64_MAX
 
+#define STORE_RECEIPTS_MAX 10000 /* that wait for one sender about one receiver */
+#define STORE_STREAMS_MAX  256   /* remembered of one sender and one receiver */
+
 struct store;
 
 enum store_result {
@@ -62,7 +65,7 @@ enum store_kind {
     STORE_RECEIPT_LIST,
     STORE_RECEIPT_ACK,
     STORE_STREAM, /* next index of (from, to, session) */
-    STORE_EXPIRE, /* packages past retention become EXPIRED receipts; old tokens, negotiations go */
+    STORE_EXPIRE, /* packages past retention become EXPIRED receipts; other old things go */
     STORE_MAILBOXES, /* per receiver: packages and bytes */
     STORE_SESSIONS,  /* per stream: from, to, session, next index, last use */
     STORE_BACKUP     /* a consistent copy of the file */
@@ -214,16 +217,21 @@ struct store_op {
             struct store_neg *v; /* out */
             size_t n;
         } negs;
-        /* NOTFOUND: PEER_REVOKED or UNKNOWN_PEER. FULL: MAILBOX_FULL or DISK_FULL. ALREADY: the
-         * same digest is queued (row is set), or it was receipted and the receipt waits
-         * (receipt_known). CONFLICT: another digest is queued, or was receipted as verified, under
-         * the same from, to, session and index (CONFLICT), or the index is beyond 2^62 (INDEX).
-         * NOTFOUND with NOT_ENROLLED: the sender was revoked a moment ago. A handover that was
-         * receipted meanwhile: OK with receipt_known and no row; only the receipt is kept. */
+        /* NOTFOUND: PEER_REVOKED or UNKNOWN_PEER. FULL: CLOUD_FULL, MAILBOX_FULL, SHARE_FULL,
+         * DISK_FULL, or UNACKED: STORE_RECEIPTS_MAX of this sender about this receiver wait.
+         * ALREADY: the same digest is queued (row is set), or it was receipted and the receipt
+         * waits (receipt_known). CONFLICT: another digest is queued, or was receipted as verified,
+         * under the same from, to, session and index (CONFLICT), or the index is beyond 2^62
+         * (INDEX). NOTFOUND with NOT_ENROLLED: the sender was revoked a moment ago. A handover that
+         * was receipted meanwhile: OK with receipt_known and no row; only the receipt is kept. */
         struct {
             struct store_package package; /* out: row; body stays the caller's */
             uint8_t digest[DIGEST_BYTES];
             uint64_t max_packages, max_bytes; /* quota of the mailbox */
+            /* Of what others leave of the mailbox a sender may have at most this percentage, but
+             * always one package; 0: all of it. */
+            uint64_t share;
+            uint64_t all_packages, all_bytes; /* quota of the store, 0: none */
             int receipt_known;
             struct store_receipt receipt;
             /* NULL, or a number shared by the operations of one stream, which only the store
@@ -243,8 +251,8 @@ struct store_op {
         /* row 0: the package was receipted before it was written: only the receipt is kept, and the
          * stream's next index rises as if it had been. A second receipt for the same name replaces
          * the first, but nothing other than VERIFIED replaces a VERIFIED. NOTFOUND: that row is
-         * gone already, or is not a package of that name. A receipt to a revoked sender is not
-         * kept. */
+         * gone already, or is not a package of that name; or there is no row and the sender has
+         * STORE_RECEIPTS_MAX waiting (UNACKED). A receipt to a revoked sender is not kept. */
         struct {
             uint64_t row;
             struct store_receipt receipt;
@@ -260,8 +268,9 @@ struct store_op {
          * ALREADY when there is no such receipt. */
         struct store_stream stream;
         struct {
-            int64_t packages_before, negs_before; /* unix seconds: older ones go */
-            size_t max_n;                         /* at most so many packages a call */
+            /* unix seconds: older ones go, and streams and tokens with the packages */
+            int64_t packages_before, receipts_before, negs_before;
+            size_t max_n; /* at most so many packages, and as many receipts, a call */
             char (*senders)[ID_MAX + 1];          /* out: who has new receipts */
             size_t n;
         } expire;

@@ -246,6 +246,7 @@ static int forget(struct backend *b, const char *id, uint64_t enrolment)
         "DELETE FROM negotiations WHERE sender = ?",
         "DELETE FROM negotiations WHERE receiver = ?",
         "DELETE FROM receipts WHERE sender = ?",
+        "UPDATE held SET receipts = 0 WHERE sender = ?",
     };
     int err = 0;
 
@@ -276,5 +277,7 @@ int store_device_revoke(struct backend *b, struct store_op *op)
     err = sql_do(&q);
     if (!err)
         err = forget(b, id, enrolment);
-    return err ? err : store_expire_all_to(b, id);
+    if (!err)
+        err = store_expire_all_to(b, id, op->now);
+    return err ? err : store_held_forget(b, id);
 }

@@ -1,7 +1,6 @@
 /*
- * store_mailbox.c - packages: taken in under their receiver's quota, handed out in order, and the
- * counters that make both cheap. A mailbox's fill is a row of its own, kept with every change, so
- * that no operation ever counts packages.
+ * store_mailbox.c - packages: taken in where there is room for them (store_held.c), handed out in
+ * order; and the streams that they come in.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,33 +8,59 @@
 #include "cloudd/store_sqlite.h"
 #include "common/err.h"
 
-int store_stream_raise(struct backend *b, const struct store_stream *s, int64_t now)
+static void put_stream(struct sql_query *q, const struct store_stream *s)
+{
+    sql_put_bytes(q, s->session, SESSION_ID_BYTES);
+    sql_put_text(q, s->from);
+    sql_put_text(q, s->to);
+}
+
+/* A sender may invent sessions: those it used longest ago go. */
+static int forget_streams(struct backend *b, const struct store_stream *s)
 {
     struct sql_query q;
 
     sql_ask(&q, b->db,
-            "INSERT INTO streams (session, sender, receiver, next, used_at) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (session, sender, receiver) DO UPDATE SET used_at = excluded.used_at,"
-            " next = CASE WHEN streams.next < excluded.next THEN excluded.next"
-            " ELSE streams.next END");
-    sql_put_bytes(&q, s->session, SESSION_ID_BYTES);
+            "DELETE FROM streams WHERE sender = ?1 AND receiver = ?2 AND session IN"
+            " (SELECT session FROM streams WHERE sender = ?1 AND receiver = ?2 AND session <> ?3"
+            " ORDER BY used_at DESC LIMIT -1 OFFSET ?4)");
     sql_put_text(&q, s->from);
     sql_put_text(&q, s->to);
-    sql_put_u64(&q, s->next);
-    sql_put_i64(&q, now);
+    sql_put_bytes(&q, s->session, SESSION_ID_BYTES);
+    sql_put_u64(&q, STORE_STREAMS_MAX - 1);
     return sql_do(&q);
 }
 
-int store_mailbox_less(struct backend *b, const char *receiver, uint64_t packages, uint64_t bytes)
+static int insert_stream(struct backend *b, const struct store_stream *s, int64_t now)
 {
     struct sql_query q;
+    int err;
+
+    sql_ask(
+        &q, b->db,
+        "INSERT INTO streams (session, sender, receiver, next, used_at) VALUES (?, ?, ?, ?, ?)");
+    put_stream(&q, s);
+    sql_put_u64(&q, s->next);
+    sql_put_i64(&q, now);
+    err = sql_do(&q);
+    return err ? err : forget_streams(b, s);
+}
+
+int store_stream_raise(struct backend *b, const struct store_stream *s, int64_t now)
+{
+    struct sql_query q;
+    int err;
 
     sql_ask(&q, b->db,
-            "UPDATE mailboxes SET packages = packages - ?, bytes = bytes - ? WHERE receiver = ?");
-    sql_put_u64(&q, packages);
-    sql_put_u64(&q, bytes);
-    sql_put_text(&q, receiver);
-    return sql_do(&q);
+            "UPDATE streams SET used_at = ?, next = MAX(next, ?)"
+            " WHERE session = ? AND sender = ? AND receiver = ?");
+    sql_put_i64(&q, now);
+    sql_put_u64(&q, s->next);
+    put_stream(&q, s);
+    err = sql_do(&q);
+    if (!err && sql_changes(b->db) == 0)
+        err = insert_stream(b, s, now);
+    return err;
 }
 
 /* NOT_ENROLLED, PEER_REVOKED or UNKNOWN_PEER, when one of the two is not living. */
@@ -125,34 +150,16 @@ static int check_receipted(struct backend *b, struct store_op *op)
 /* Its receiver has it, and said so before we wrote it: keep that word instead. */
 static int elide(struct backend *b, struct store_op *op)
 {
-    op->u.enqueue.receipt = op->u.enqueue.handover->receipt;
+    const struct store_receipt *r = &op->u.enqueue.handover->receipt;
+    int unacked, err = store_held_unacked(b, r->receiver, r->sender, &unacked);
+
+    if (err)
+        return err;
+    if (unacked)
+        return store_answer(op, STORE_FULL, REASON_UNACKED);
+    op->u.enqueue.receipt = *r;
     op->u.enqueue.receipt_known = 1;
     return store_receipt_unwritten(b, &op->u.enqueue.receipt, op->now);
-}
-
-/* Take the package's place in the mailbox, or answer MAILBOX_FULL. */
-static int take_place(struct backend *b, struct store_op *op)
-{
-    uint64_t bytes = op->u.enqueue.package.body.len;
-    uint64_t max_packages = op->u.enqueue.max_packages, max_bytes = op->u.enqueue.max_bytes;
-    struct sql_query q;
-    int err;
-
-    if (max_packages == 0 || bytes > max_bytes)
-        return store_answer(op, STORE_FULL, REASON_MAILBOX_FULL);
-    sql_ask(&q, b->db,
-            "INSERT INTO mailboxes (receiver, packages, bytes) VALUES (?, 1, ?)"
-            " ON CONFLICT (receiver) DO UPDATE SET packages = mailboxes.packages + 1,"
-            " bytes = mailboxes.bytes + excluded.bytes"
-            " WHERE mailboxes.packages < ? AND mailboxes.bytes <= ?");
-    sql_put_text(&q, op->u.enqueue.package.to);
-    sql_put_u64(&q, bytes);
-    sql_put_u64(&q, max_packages < STORE_INDEX_MAX ? max_packages : STORE_INDEX_MAX);
-    sql_put_u64(&q, (max_bytes < STORE_INDEX_MAX ? max_bytes : STORE_INDEX_MAX) - bytes);
-    err = sql_do(&q);
-    if (!err && sql_changes(b->db) == 0)
-        store_answer(op, STORE_FULL, REASON_MAILBOX_FULL);
-    return err;
 }
 
 static int insert_package(struct backend *b, struct store_op *op)
@@ -188,7 +195,7 @@ static int write_package(struct backend *b, struct store_op *op)
 {
     const struct store_package *p = &op->u.enqueue.package;
     struct store_stream stream = {.next = p->index + 1};
-    int err = take_place(b, op);
+    int err = store_held_take(b, op);
 
     if (!err && op->result == STORE_OK)
         err = insert_package(b, op);
@@ -308,7 +315,7 @@ int store_mailboxes(struct backend *b, struct store_op *op)
     sql_ask(&q, b->db,
             "SELECT d.id, COALESCE(m.packages, 0), COALESCE(m.bytes, 0), COALESCE((SELECT"
             " p.accepted_at FROM packages p WHERE p.receiver = d.id ORDER BY p.number LIMIT 1), 0)"
-            " FROM devices d LEFT JOIN mailboxes m ON m.receiver = d.id"
+            " FROM devices d LEFT JOIN held m ON m.receiver = d.id AND m.sender = ''"
             " WHERE d.revocation IS NULL ORDER BY d.id");
     while (sql_row(&q)) {
         more = store_grow(v, n, sizeof(*v));

@@ -25,18 +25,19 @@ static void put_name(struct sql_query *q, const struct store_receipt *r)
     sql_put_text(q, r->receiver);
 }
 
-static int insert_receipt(struct backend *b, const struct store_receipt *r)
+static int insert_receipt(struct backend *b, const struct store_receipt *r, int64_t now)
 {
     struct sql_query q;
 
     sql_ask(&q, b->db,
-            "INSERT INTO receipts (session, idx, sender, receiver, direction, status, digest, mac)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+            "INSERT INTO receipts (session, idx, sender, receiver, direction, status, digest, mac,"
+            " kept_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     put_name(&q, r);
     sql_put_i64(&q, r->direction);
     sql_put_i64(&q, r->status);
     sql_put_bytes(&q, r->digest, DIGEST_BYTES);
     sql_put_bytes(&q, r->mac, MAC_BYTES);
+    sql_put_i64(&q, now);
     return sql_do(&q);
 }
 
@@ -45,7 +46,7 @@ static int insert_receipt(struct backend *b, const struct store_receipt *r)
  * second copy that was refused or expired does not undo the first. The new one gets a new number,
  * so that a sender that lists from a cursor sees it. A revoked sender gets none.
  */
-static int keep_receipt(struct backend *b, const struct store_receipt *r)
+static int keep_receipt(struct backend *b, const struct store_receipt *r, int64_t now)
 {
     uint64_t sender, number = 0;
     int64_t status = 0;
@@ -69,11 +70,14 @@ static int keep_receipt(struct backend *b, const struct store_receipt *r)
         sql_ask(&q, b->db, "DELETE FROM receipts WHERE number = ?");
         sql_put_u64(&q, number);
         err = sql_do(&q);
+    } else {
+        err = store_held_receipt(b, r);
     }
-    return err ? err : insert_receipt(b, r);
+    return err ? err : insert_receipt(b, r, now);
 }
 
-static int delete_package(struct backend *b, uint64_t row, const char *receiver, uint64_t bytes)
+static int delete_package(struct backend *b, uint64_t row, const struct store_receipt *r,
+                          uint64_t bytes)
 {
     struct sql_query q;
     int err;
@@ -81,7 +85,7 @@ static int delete_package(struct backend *b, uint64_t row, const char *receiver,
     sql_ask(&q, b->db, "DELETE FROM packages WHERE number = ?");
     sql_put_u64(&q, row);
     err = sql_do(&q);
-    return err ? err : store_mailbox_less(b, receiver, 1, bytes);
+    return err ? err : store_held_give(b, r->receiver, r->sender, bytes);
 }
 
 /* Delete the row, if it holds the package that the receipt names. */
@@ -105,7 +109,7 @@ static int delete_receipted(struct backend *b, struct store_op *op)
         return err;
     if (!found)
         return store_answer(op, STORE_NOTFOUND, REASON_NONE);
-    return delete_package(b, op->u.receipt.row, r->receiver, bytes);
+    return delete_package(b, op->u.receipt.row, r, bytes);
 }
 
 static int raise_elided(struct backend *b, const struct store_receipt *r, int64_t now)
@@ -122,22 +126,26 @@ int store_receipt_unwritten(struct backend *b, const struct store_receipt *r, in
 {
     int err = raise_elided(b, r, now);
 
-    return err ? err : keep_receipt(b, r);
+    return err ? err : keep_receipt(b, r, now);
 }
 
 int store_receipt(struct backend *b, struct store_op *op)
 {
     const struct store_receipt *r = &op->u.receipt.receipt;
-    int err;
+    int unacked, err;
 
     if (r->index >= STORE_INDEX_MAX)
         return store_answer(op, STORE_CONFLICT, REASON_INDEX);
-    if (op->u.receipt.row == 0)
-        return store_receipt_unwritten(b, r, op->now);
+    if (op->u.receipt.row == 0) {
+        err = store_held_unacked(b, r->receiver, r->sender, &unacked);
+        if (!err && unacked)
+            return store_answer(op, STORE_NOTFOUND, REASON_UNACKED);
+        return err ? err : store_receipt_unwritten(b, r, op->now);
+    }
     err = delete_receipted(b, op);
     if (err || op->result != STORE_OK)
         return err;
-    return keep_receipt(b, r);
+    return keep_receipt(b, r, op->now);
 }
 
 int store_receipt_list(struct backend *b, struct store_op *op)
@@ -187,9 +195,11 @@ int store_receipt_ack(struct backend *b, struct store_op *op)
     sql_put_text(&q, s->from);
     sql_put_text(&q, s->to);
     err = sql_do(&q);
-    if (!err && sql_changes(b->db) == 0)
-        store_answer(op, STORE_ALREADY, REASON_NONE);
-    return err;
+    if (err)
+        return err;
+    if (sql_changes(b->db) == 0)
+        return store_answer(op, STORE_ALREADY, REASON_NONE);
+    return store_held_receipt_gone(b, s->to, s->from);
 }
 
 #define GONE_COLUMNS "number, bytes, sender, receiver, session, direction, idx, digest"
@@ -210,40 +220,72 @@ static void get_gone(struct sql_query *q, struct gone *g)
     sql_get_fixed(q, r->digest, DIGEST_BYTES);
 }
 
-/* Read the rows of a started query, at most max, then expire them one after the other. */
-static int expire_rows(struct backend *b, struct sql_query *q, size_t max, struct gone **out,
-                       size_t *n)
+struct gone_list {
+    struct gone *v;
+    size_t n;
+};
+
+/* Read the rows of a started query, at most max. */
+static int read_gone(struct sql_query *q, size_t max, struct gone_list *out)
 {
     struct gone *more;
-    int err;
 
-    *out = NULL;
-    *n = 0;
-    while (*n < max && sql_row(q)) {
-        more = store_grow(*out, *n, sizeof(**out));
+    *out = (struct gone_list){NULL, 0};
+    while (out->n < max && sql_row(q)) {
+        more = store_grow(out->v, out->n, sizeof(*more));
         if (more == NULL) {
             q->err = ERR_NOMEM;
             break;
         }
-        *out = more;
-        get_gone(q, &more[(*n)++]);
+        out->v = more;
+        get_gone(q, &more[out->n++]);
     }
-    err = sql_end(q);
-    for (size_t i = 0; !err && i < *n; i++) {
-        const struct gone *g = &(*out)[i];
+    return sql_end(q);
+}
 
-        err = delete_package(b, g->row, g->receipt.receiver, g->bytes);
+/* Read them, then expire them one after the other. */
+static int expire_rows(struct backend *b, struct sql_query *q, size_t max, int64_t now,
+                       struct gone_list *out)
+{
+    int err = read_gone(q, max, out);
+
+    for (size_t i = 0; !err && i < out->n; i++) {
+        const struct gone *g = &out->v[i];
+
+        err = delete_package(b, g->row, &g->receipt, g->bytes);
         if (!err)
-            err = keep_receipt(b, &g->receipt);
+            err = keep_receipt(b, &g->receipt, now);
     }
     return err;
 }
 
-int store_expire_all_to(struct backend *b, const char *receiver)
+/* Receipts that nobody asked for in all this time. */
+static int expire_receipts(struct backend *b, const struct store_op *op)
 {
+    struct gone_list gone;
     struct sql_query q;
-    struct gone *v;
-    size_t n;
+    int err;
+
+    sql_ask(&q, b->db,
+            "SELECT number, 0, sender, receiver, session, direction, idx, digest FROM receipts"
+            " WHERE kept_at < ? ORDER BY kept_at, number");
+    sql_put_i64(&q, op->u.expire.receipts_before);
+    err = read_gone(&q, op->u.expire.max_n, &gone);
+    for (size_t i = 0; !err && i < gone.n; i++) {
+        sql_ask(&q, b->db, "DELETE FROM receipts WHERE number = ?");
+        sql_put_u64(&q, gone.v[i].row);
+        err = sql_do(&q);
+        if (!err)
+            err = store_held_receipt_gone(b, gone.v[i].receipt.receiver, gone.v[i].receipt.sender);
+    }
+    free(gone.v);
+    return err;
+}
+
+int store_expire_all_to(struct backend *b, const char *receiver, int64_t now)
+{
+    struct gone_list gone;
+    struct sql_query q;
     int err;
 
     do {
@@ -251,14 +293,10 @@ int store_expire_all_to(struct backend *b, const char *receiver)
                 "SELECT " GONE_COLUMNS " FROM packages WHERE receiver = ?"
                 " ORDER BY number");
         sql_put_text(&q, receiver);
-        err = expire_rows(b, &q, REVOKE_CHUNK, &v, &n);
-        free(v);
-    } while (!err && n > 0);
-    if (err)
-        return err;
-    sql_ask(&q, b->db, "DELETE FROM mailboxes WHERE receiver = ?");
-    sql_put_text(&q, receiver);
-    return sql_do(&q);
+        err = expire_rows(b, &q, REVOKE_CHUNK, now, &gone);
+        free(gone.v);
+    } while (!err && gone.n > 0);
+    return err;
 }
 
 static int compare_ids(const void *a, const void *z)
@@ -297,9 +335,8 @@ static int delete_older(struct backend *b, const char *text, int64_t before)
 int store_expire(struct backend *b, struct store_op *op)
 {
     int64_t before = op->u.expire.packages_before;
-    struct gone *v = NULL;
+    struct gone_list gone;
     struct sql_query q;
-    size_t n;
     int err;
 
     op->u.expire.senders = NULL;
@@ -308,10 +345,12 @@ int store_expire(struct backend *b, struct store_op *op)
             "SELECT " GONE_COLUMNS " FROM packages WHERE accepted_at < ?"
             " ORDER BY accepted_at, number");
     sql_put_i64(&q, before);
-    err = expire_rows(b, &q, op->u.expire.max_n, &v, &n);
+    err = expire_rows(b, &q, op->u.expire.max_n, op->now, &gone);
     if (!err)
-        err = list_senders(op, v, n);
-    free(v);
+        err = list_senders(op, gone.v, gone.n);
+    free(gone.v);
+    if (!err)
+        err = expire_receipts(b, op);
     if (!err)
         err = delete_older(b, "DELETE FROM streams WHERE used_at < ?", before);
     /* Until then the token's holder is told that it expired or was used, not that it is wrong. */

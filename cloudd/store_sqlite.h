@@ -76,10 +76,19 @@ struct store_claim {
 int store_token_check(struct backend *b, struct store_op *op, const struct store_claim *c,
                       uint64_t *used_by);
 int store_token_use(struct backend *b, const uint8_t hash[DIGEST_BYTES], uint64_t enrolment);
-/* Let a mailbox lose so many packages and bytes. */
-int store_mailbox_less(struct backend *b, const char *receiver, uint64_t packages, uint64_t bytes);
-/* Turn all that is queued to a receiver into EXPIRED receipts, and forget its mailbox. */
-int store_expire_all_to(struct backend *b, const char *receiver);
+/* store_held.c: what is held, counted. Take the package's place, or answer FULL. */
+int store_held_take(struct backend *b, struct store_op *op);
+/* One package of so many bytes is gone. */
+int store_held_give(struct backend *b, const char *receiver, const char *sender, uint64_t bytes);
+/* Has the sender so many receipts of this receiver waiting that it must take no more? */
+int store_held_unacked(struct backend *b, const char *receiver, const char *sender, int *yes);
+/* One receipt more, or one less. */
+int store_held_receipt(struct backend *b, const struct store_receipt *r);
+int store_held_receipt_gone(struct backend *b, const char *receiver, const char *sender);
+/* A device is revoked, its packages and receipts are gone: forget the counts that are nothing. */
+int store_held_forget(struct backend *b, const char *id);
+/* Turn all that is queued to a receiver into EXPIRED receipts. */
+int store_expire_all_to(struct backend *b, const char *receiver, int64_t now);
 /* Grow an array of n elements when it is full: at 0, 16, 32, 64 ... NULL without memory; the old
  * array is then still there. */
 void *store_grow(void *v, size_t n, size_t size);

@@ -64,6 +64,7 @@ void upkeep_expire(struct server *srv)
     if (op == NULL)
         return;
     op->u.expire.packages_before = op->now - (int64_t)RETENTION_DAYS * DAY;
+    op->u.expire.receipts_before = op->u.expire.packages_before;
     op->u.expire.negs_before = op->now - (int64_t)NEG_RETENTION_DAYS * DAY;
     op->u.expire.max_n = EXPIRE_PAGE;
     srv->expire_busy = 1;

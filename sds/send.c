@@ -98,7 +98,7 @@ static void on_trouble(void *arg, const char *peer, int final, unsigned reason, 
     struct sending *s = arg;
 
     fprintf(stderr, "sds send: %s: %s\n", peer, why);
-    if (!final && reason != REASON_MAILBOX_FULL && reason != REASON_DISK_FULL)
+    if (!final && !sender_lacks_room(reason))
         return;
     /* One receiver's trouble is not the others'; an earlier message's is not this one's. */
     for (size_t i = 0; i < s->n; i++) {

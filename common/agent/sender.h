@@ -61,4 +61,7 @@ void sender_free(struct sender *s);
 
 const char *out_status_name(enum out_status s);
 
+/* Is it a reason to refuse a package for want of room, which time cures? */
+int sender_lacks_room(unsigned reason);
+
 #endif

@@ -42,11 +42,16 @@ void verdict_on_accepted(struct sender *sender, const struct msg_accepted *m)
     out_item_free(&item);
 }
 
+int sender_lacks_room(unsigned reason)
+{
+    return reason == REASON_MAILBOX_FULL || reason == REASON_SHARE_FULL ||
+           reason == REASON_CLOUD_FULL || reason == REASON_UNACKED || reason == REASON_DISK_FULL;
+}
+
 /* Reasons that time or the operator cures; the package is kept and offered again. */
 static int is_temporary(unsigned reason)
 {
-    return reason == REASON_MAILBOX_FULL || reason == REASON_DISK_FULL ||
-           reason == REASON_STORAGE || reason == REASON_STREAM_STOPPED;
+    return sender_lacks_room(reason) || reason == REASON_STORAGE || reason == REASON_STREAM_STOPPED;
 }
 
 /*

@@ -20,7 +20,7 @@ enrols() {
 
 to_bob=(--to bob --cover "$cover")
 scan=$(signature 3)
-start_cloud --mailbox-packages 3
+start_cloud --mailbox-packages 3 --sender-share 100
 enrol alice 1
 enrol bob 2
 

@@ -40,6 +40,8 @@ static void options__run_with_nothing_else__has_the_documented_defaults(void **s
     assert_false(o.hop_any || o.allow_research || o.json);
     assert_int_equal(o.mailbox_packages, 10000);
     assert_int_equal(o.mailbox_bytes, 1 << 30);
+    assert_int_equal(o.sender_share, 50);
+    assert_int_equal(o.store_packages, 1000000);
     assert_int_equal(o.max_message, 1 << 20);
     assert_int_equal(o.max_store, 0);
 }
@@ -87,6 +89,8 @@ static void options__wrong_lines__are_refused_by_name(void **state)
         {"cloudd run --home /h --max-message 1048577", "--max-message"},
         {"cloudd run --home /h --max-connections 0", "--max-connections"},
         {"cloudd run --home /h --mailbox-packages -1", "--mailbox-packages"},
+        {"cloudd run --home /h --sender-share 101", "--sender-share"},
+        {"cloudd run --home /h --sender-share 0", "--sender-share"},
         {"cloudd run --home /h --allow-research=yes", "--allow-research"},
         {"cloudd run --home /h --log loud", "--log"},
         {"cloudd invite --home /h", "ID"},
