@@ -83,6 +83,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 {
     struct conn *c = arg;
 
+    server_turn(c->srv);
     if (c->state == CONN_CLOSING)
         evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
     else
@@ -103,6 +104,7 @@ static void on_write(struct bufferevent *bev, void *arg)
 {
     struct conn *c = arg;
 
+    server_turn(c->srv);
     if (c->state == CONN_CLOSING) {
         if (evbuffer_get_length(bufferevent_get_output(bev)) == 0)
             finish_sending(c);
@@ -121,6 +123,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     struct conn *c = arg;
 
     (void)bev;
+    server_turn(c->srv);
     if (c->state != CONN_CLOSING)
         log_info("gone: %s %s (%s)", conn_name(c), role_name(c->role),
                  (what & BEV_EVENT_EOF) != 0 ? "closed by the device" : "connection lost");

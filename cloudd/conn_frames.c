@@ -68,7 +68,7 @@ static void dispatch(struct conn *c, uint8_t type, const struct blob *body)
     int busy, err;
 
     /* Before it is attached a device waits for each answer. */
-    busy = (c->state == CONN_HANDSHAKE || c->state == CONN_ENROL) && c->ops > 0;
+    busy = c->state != CONN_SEND && c->state != CONN_RECV && c->ops > 0;
     if (busy || handle == NULL || !msg_is_legal(type, SIDE_CLOUD, (enum conn_state)c->state)) {
         log_info("refused: %s from %s in state %s", msg_name(type), conn_name(c),
                  conn_state_name((enum conn_state)c->state));

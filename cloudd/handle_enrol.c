@@ -103,9 +103,29 @@ static void scan_digest(uint8_t out[DIGEST_BYTES], const uint8_t *key,
     kdf_final(&k, out, DIGEST_BYTES);
 }
 
-static unsigned check_body(const struct conn *c, const struct msg_enrol_body *b)
+/* One enrolment on its way through the pool and the store. */
+struct enrolment {
+    struct job job;
+    struct server *srv;
+    struct store_op *op; /* STORE_DEVICE_ADD, until it is submitted */
+    uint8_t *request;    /* ENROL_BODY, sealed */
+    size_t request_len;
+    char id[ID_MAX + 1]; /* of the token */
+    unsigned reason;     /* why not */
+};
+
+static void enrolment_free(struct enrolment *e)
 {
-    if (strcmp(b->id, c->id) != 0)
+    if (e == NULL)
+        return;
+    store_op_free(e->op);
+    free(e->request);
+    free(e);
+}
+
+static unsigned check_body(const char *id, const struct msg_enrol_body *b)
+{
+    if (strcmp(b->id, id) != 0)
         return REASON_SEAL;
     if (b->width < IMAGE_SIDE_MIN || b->width > IMAGE_SIDE_MAX || b->height < IMAGE_SIDE_MIN ||
         b->height > IMAGE_SIDE_MAX)
@@ -116,10 +136,9 @@ static unsigned check_body(const struct conn *c, const struct msg_enrol_body *b)
 }
 
 /* Normalise the scan and seal the record. 0, or a reason. */
-static unsigned make_record(const struct conn *c, const struct msg_enrol_body *b,
+static unsigned make_record(const struct cloud_secrets *secrets, const struct msg_enrol_body *b,
                             struct store_bytes *sealed)
 {
-    const struct cloud_secrets *secrets = c->srv->home->secrets;
     uint8_t *canvas = malloc(FX1_CANVAS);
     struct device_record rec;
     unsigned reason = REASON_NONE;
@@ -139,6 +158,31 @@ static unsigned make_record(const struct conn *c, const struct msg_enrol_body *b
         sodium_memzero(canvas, FX1_CANVAS);
     free(canvas);
     return reason;
+}
+
+/* On the pool: open the request, look at the signature, seal what is kept of it. */
+static void examine(struct job *job)
+{
+    struct enrolment *e = job->ctx;
+    const struct cloud_secrets *secrets = e->srv->home->secrets;
+    struct blob sealed = {e->request, e->request_len};
+    uint8_t *plain = malloc(e->request_len + 1);
+    struct msg inner;
+
+    e->reason = REASON_SEAL;
+    if (plain == NULL) {
+        e->reason = REASON_BUSY;
+        return;
+    }
+    if (body_open(&inner, MSG_ENROL_BODY, &sealed, &secrets->key, plain, e->request_len) == 0)
+        e->reason = check_body(e->id, &inner.u.enrol_body);
+    if (e->reason == REASON_NONE) {
+        scan_digest(e->op->u.add.scan_digest, secrets->scan_key, &inner.u.enrol_body);
+        e->reason = make_record(secrets, &inner.u.enrol_body, &e->op->u.add.sealed);
+    }
+    sodium_memzero(&inner, sizeof(inner));
+    sodium_memzero(plain, e->request_len);
+    free(plain);
 }
 
 static void on_added(struct store_op *op)
@@ -162,49 +206,54 @@ static void on_added(struct store_op *op)
     store_op_free(op);
 }
 
-static unsigned submit_device(struct conn *c, const struct msg_enrol_request *r,
-                              const struct msg_enrol_body *b)
+static void on_examined(struct job *job)
 {
-    struct store_bytes sealed = {NULL, 0};
-    struct store_op *op;
-    unsigned reason = check_body(c, b);
+    struct enrolment *e = job->ctx;
+    struct conn *c = server_worked(e->srv, job);
 
-    if (reason == REASON_NONE)
-        reason = make_record(c, b, &sealed);
-    if (reason != REASON_NONE)
-        return reason;
-    op = server_op(c->srv, c, STORE_DEVICE_ADD, on_added);
-    if (op == NULL) {
-        free(sealed.p);
-        return REASON_BUSY;
+    if (c != NULL && e->reason == REASON_NONE) {
+        server_submit(e->srv, e->op);
+        e->op = NULL;
+    } else {
+        free(e->op->u.add.sealed.p);
+        if (c != NULL)
+            refuse(c, e->reason, MSG_ENROL_REQUEST);
     }
-    memcpy(op->u.add.device.id, c->id, sizeof(c->id));
-    memcpy(op->u.add.device.key, c->key, KEY_BYTES);
-    op->u.add.device.offer = (struct offer){r->profiles, r->suites, r->codecs};
-    memcpy(op->u.add.token_hash, c->u.enrol->token_hash, DIGEST_BYTES);
-    scan_digest(op->u.add.scan_digest, c->srv->home->secrets->scan_key, b);
-    op->u.add.sealed = sealed;
-    server_submit(c->srv, op);
-    return REASON_NONE;
+    enrolment_free(e);
+}
+
+static struct enrolment *enrolment_new(struct conn *c, const struct msg_enrol_request *r)
+{
+    struct enrolment *e = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        return NULL;
+    e->job = (struct job){.run = examine, .done = on_examined, .ctx = e};
+    e->srv = c->srv;
+    e->op = server_op(c->srv, c, STORE_DEVICE_ADD, on_added);
+    e->request = malloc(r->sealed.len + 1);
+    if (e->op == NULL || e->request == NULL) {
+        enrolment_free(e);
+        return NULL;
+    }
+    if (r->sealed.len > 0)
+        memcpy(e->request, r->sealed.p, r->sealed.len);
+    e->request_len = r->sealed.len;
+    memcpy(e->id, c->id, sizeof(e->id));
+    memcpy(e->op->u.add.device.id, c->id, sizeof(c->id));
+    memcpy(e->op->u.add.device.key, c->key, KEY_BYTES);
+    e->op->u.add.device.offer = (struct offer){r->profiles, r->suites, r->codecs};
+    memcpy(e->op->u.add.token_hash, c->u.enrol->token_hash, DIGEST_BYTES);
+    return e;
 }
 
 void handle_enrol_request(struct conn *c, const struct msg *m, const struct blob *body)
 {
-    const struct msg_enrol_request *r = &m->u.enrol_request;
-    uint8_t *plain = malloc(r->sealed.len + 1);
-    struct msg inner;
-    unsigned reason = REASON_SEAL;
+    struct enrolment *e = enrolment_new(c, &m->u.enrol_request);
 
     (void)body;
-    if (plain == NULL)
-        reason = REASON_BUSY;
-    else if (body_open(&inner, MSG_ENROL_BODY, &r->sealed, &c->srv->home->secrets->key, plain,
-                       r->sealed.len) == 0)
-        reason = submit_device(c, r, &inner.u.enrol_body);
-    sodium_memzero(&inner, sizeof(inner));
-    if (plain != NULL)
-        sodium_memzero(plain, r->sealed.len);
-    free(plain);
-    if (reason != REASON_NONE)
-        refuse(c, reason, MSG_ENROL_REQUEST);
+    if (e == NULL)
+        refuse(c, REASON_BUSY, MSG_ENROL_REQUEST);
+    else
+        server_work(c->srv, c, &e->job);
 }

@@ -1,6 +1,7 @@
-/* handle_hop.c - HOP_HELLO: the Noise IK handshake, both messages of it at once. */
+/* handle_hop.c - HOP_HELLO: the Noise IK handshake, both messages of it at once, in the pool. */
 #include "cloudd/handle.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -9,7 +10,8 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#define REPLY_MAX 256
+#define NOISE1_MAX 256 /* the cap of HOP_HELLO's field */
+#define REPLY_MAX  256
 
 void hop_refuse(struct conn *c, unsigned reason)
 {
@@ -35,60 +37,85 @@ static unsigned check_hello(const struct server *srv, const struct msg_hop_hello
     return REASON_NONE;
 }
 
+/* One handshake, on its way through the pool. */
+struct hello {
+    struct job job;
+    struct server *srv;
+    enum hop_mode mode;
+    enum conn_role role;
+    uint8_t noise1[NOISE1_MAX], reply[REPLY_MAX];
+    size_t noise1_len, reply_len;
+    struct hop_keys *keys; /* a slab slot: taken and given back on the loop */
+    uint8_t peer[KEY_BYTES];
+    int err;
+};
+
 /* Read message 1, write message 2 and take the keys. The handshake's state lives only here. */
-static int shake(struct conn *c, const struct msg_hop_hello *h, uint8_t reply[REPLY_MAX],
-                 size_t *len)
+static void shake(struct job *job)
 {
-    const struct noise_keypair *key = &c->srv->home->secrets->key;
-    enum hop_mode mode = (enum hop_mode)h->mode;
+    struct hello *h = job->ctx;
     struct noise_handshake hs;
     uint8_t none[1];
     size_t n;
-    int err;
 
     memset(&hs, 0, sizeof(hs));
-    err = hop_start_cloud(&hs, mode, h->role, key);
-    if (err == 0)
-        err = noise_read(&hs, h->noise.p, h->noise.len, none, 0, &n);
-    if (err == 0)
-        err = noise_write(&hs, NULL, 0, reply, REPLY_MAX, len);
-    if (err == 0) {
-        memcpy(c->key, hs.rs, KEY_BYTES);
-        err = hop_finish(&hs, mode, c->keys);
+    h->err = hop_start_cloud(&hs, h->mode, h->role, &h->srv->home->secrets->key);
+    if (h->err == 0)
+        h->err = noise_read(&hs, h->noise1, h->noise1_len, none, 0, &n);
+    if (h->err == 0)
+        h->err = noise_write(&hs, NULL, 0, h->reply, REPLY_MAX, &h->reply_len);
+    if (h->err == 0) {
+        memcpy(h->peer, hs.rs, KEY_BYTES);
+        h->err = hop_finish(&hs, h->mode, h->keys);
     }
     noise_wipe(&hs);
-    return err;
+}
+
+static void on_shaken(struct job *job)
+{
+    struct hello *h = job->ctx;
+    struct conn *c = server_worked(h->srv, job);
+    struct msg answer = {.type = MSG_HOP_REPLY};
+
+    if (c != NULL && h->err == 0) {
+        c->keys = h->keys;
+        h->keys = NULL;
+        c->role = (uint8_t)h->role;
+        memcpy(c->key, h->peer, KEY_BYTES);
+        answer.u.hop_reply.noise = (struct blob){h->reply, h->reply_len};
+        conn_send_plain(c, &answer);
+        conn_set_state(c, CONN_HANDSHAKE);
+    } else if (c != NULL) {
+        hop_refuse(c, REASON_HANDSHAKE);
+    }
+    slab_give(h->srv->keys, h->keys);
+    free(h);
 }
 
 void handle_hop_hello(struct conn *c, const struct msg *m, const struct blob *body)
 {
-    const struct msg_hop_hello *h = &m->u.hop_hello;
-    struct msg answer = {.type = MSG_HOP_REPLY};
-    uint8_t reply[REPLY_MAX];
-    unsigned reason = check_hello(c->srv, h);
-    struct hop_keys *keys;
-    size_t len;
+    const struct msg_hop_hello *hello = &m->u.hop_hello;
+    unsigned reason = check_hello(c->srv, hello);
+    struct hello *h;
 
     (void)body;
     if (reason != REASON_NONE) {
         hop_refuse(c, reason);
         return;
     }
-    keys = slab_take(c->srv->keys);
-    if (keys == NULL) {
+    h = calloc(1, sizeof(*h));
+    if (h == NULL || (h->keys = slab_take(c->srv->keys)) == NULL) {
         log_error("no locked memory for another connection; raise it with: ulimit -l");
+        free(h);
         hop_refuse(c, REASON_BUSY);
         return;
     }
-    c->keys = keys;
-    if (shake(c, h, reply, &len) != 0) {
-        c->keys = NULL;
-        slab_give(c->srv->keys, keys);
-        hop_refuse(c, REASON_HANDSHAKE);
-        return;
-    }
-    c->role = h->role;
-    answer.u.hop_reply.noise = (struct blob){reply, len};
-    conn_send_plain(c, &answer);
-    conn_set_state(c, CONN_HANDSHAKE);
+    h->job = (struct job){.run = shake, .done = on_shaken, .ctx = h};
+    h->srv = c->srv;
+    h->mode = (enum hop_mode)hello->mode;
+    h->role = (enum conn_role)hello->role;
+    h->noise1_len = hello->noise.len;
+    if (hello->noise.len > 0)
+        memcpy(h->noise1, hello->noise.p, hello->noise.len);
+    server_work(c->srv, c, &h->job);
 }

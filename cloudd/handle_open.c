@@ -1,9 +1,11 @@
 /*
  * handle_open.c - OPEN, step 1 of a negotiation: the peer is looked up, the choice made, the pair
  * made on first need, T, salt and Sk drawn; all of it is on the disk before either device hears of
- * it. One job runs through the steps below, each the completion of the one before.
+ * it. One request runs through the steps below, each the completion of the one before; those in
+ * brackets only when they are due, those with a star on the pool.
  *
- *     find_peer -> find_earlier -> find_pair [-> make_pair] -> put -> PEER and SALT to both
+ *     find_peer -> find_earlier [-> reuse*] -> find_pair [-> make_pair* -> put_pair]
+ *     -> draw* -> put -> PEER and SALT to both
  */
 #include "cloudd/handle.h"
 
@@ -21,16 +23,22 @@
 #include "common/profile.h"
 
 struct open_job {
+    struct job job;
     struct server *srv;
-    struct neg_record rec;     /* grows from step to step */
-    struct store_bytes sealed; /* lent to the store while it writes */
+    struct neg_record rec;           /* grows from step to step */
+    struct store_op *found;          /* what the pool works on: the earlier one, or the pair */
+    struct store_bytes pair, record; /* lent to the store while it writes */
+    struct letters to_sender, to_receiver; /* step 1, sent when the record is on the disk */
+    int err, is_same;                      /* from the pool */
 };
 
 static void job_free(struct open_job *j)
 {
     if (j == NULL)
         return;
-    free(j->sealed.p);
+    store_op_free(j->found);
+    free(j->pair.p);
+    free(j->record.p);
     sodium_memzero(j, sizeof(*j));
     free(j);
 }
@@ -55,6 +63,16 @@ static struct store_op *job_op(struct conn *c, struct open_job *j, enum store_ki
     return op;
 }
 
+/* Have the pool run a step over what the store found. */
+static void job_work(struct conn *c, struct open_job *j, struct store_op *found,
+                     void (*run)(struct job *), void (*done)(struct job *))
+{
+    store_op_free(j->found);
+    j->found = found;
+    j->job = (struct job){.run = run, .done = done, .ctx = j};
+    server_work(j->srv, c, &j->job);
+}
+
 static unsigned reason_of(const struct store_op *op)
 {
     if (op->result == STORE_NOTFOUND || op->result == STORE_CONFLICT)
@@ -76,10 +94,10 @@ static void on_put(struct store_op *op)
     if (is_done(op)) {
         log_info("negotiation opened: %s to %s", j->rec.terms.initiator, j->rec.terms.responder);
         if (c != NULL)
-            neg_send_salt(c, &j->rec);
+            neg_send(c, &j->to_sender);
         peer = server_find(srv, j->rec.terms.responder, ROLE_RECV);
         if (peer != NULL && !negotiations_hold(peer))
-            neg_send_salt(peer, &j->rec);
+            neg_send(peer, &j->to_receiver);
         job_free(j);
     } else if (c != NULL) {
         reject(c, j, reason_of(op));
@@ -91,14 +109,9 @@ static void on_put(struct store_op *op)
 
 static void put(struct conn *c, struct open_job *j)
 {
+    struct store_op *op = job_op(c, j, STORE_NEG_PUT, on_put);
     struct store_neg *n;
-    struct store_op *op;
 
-    if (neg_record_seal(&j->sealed, j->rec.terms.cloud, &j->rec) != 0) {
-        reject(c, j, REASON_STORAGE);
-        return;
-    }
-    op = job_op(c, j, STORE_NEG_PUT, on_put);
     if (op == NULL)
         return;
     n = &op->u.neg.neg;
@@ -107,12 +120,36 @@ static void put(struct conn *c, struct open_job *j)
     memcpy(n->from, j->rec.terms.initiator, sizeof(n->from));
     memcpy(n->to, j->rec.terms.responder, sizeof(n->to));
     n->state = NEG_OPENED;
-    n->sealed = j->sealed;
+    n->sealed = j->record;
     server_submit(j->srv, op);
 }
 
+/* The name that a pair's record is sealed under. */
+static void pair_name(char out[VAULT_NAME_MAX + 1], const struct store_op *op)
+{
+    snprintf(out, VAULT_NAME_MAX + 1, "%s %llu %s %llu", op->u.pair.a,
+             (unsigned long long)op->u.pair.enrolment_a, op->u.pair.b,
+             (unsigned long long)op->u.pair.enrolment_b);
+}
+
+static int open_pair(struct pair_keys *k, const struct noise_keypair *cloud,
+                     const struct store_op *pair)
+{
+    char name[VAULT_NAME_MAX + 1];
+    struct vault_plain plain;
+    int err;
+
+    memset(k, 0, sizeof(*k));
+    pair_name(name, pair);
+    err = vault_open(&plain, cloud, VAULT_PAIR, name, &pair->u.pair.sealed);
+    if (err == 0)
+        err = pairing_decode(k, &plain.body);
+    vault_plain_free(&plain);
+    return err;
+}
+
 /* T, salt, Sk and Shk from the pair's keys. */
-static int draw(struct neg_terms *t, const struct pair_keys *k)
+static int draw_terms(struct neg_terms *t, const struct pair_keys *k)
 {
     unsigned redrawn;
     uint16_t i, e;
@@ -128,12 +165,38 @@ static int draw(struct neg_terms *t, const struct pair_keys *k)
     return pairing_sk(t->sk, k, t->negotiation, i, e);
 }
 
-/* The name that a pair's record is sealed under. */
-static void pair_name(char out[VAULT_NAME_MAX + 1], const struct store_op *op)
+/* On the pool: the terms, the record, and what both devices will get. */
+static void draw(struct job *job)
 {
-    snprintf(out, VAULT_NAME_MAX + 1, "%s %llu %s %llu", op->u.pair.a,
-             (unsigned long long)op->u.pair.enrolment_a, op->u.pair.b,
-             (unsigned long long)op->u.pair.enrolment_b);
+    struct open_job *j = job->ctx;
+    struct pair_keys k;
+
+    j->err = open_pair(&k, &j->srv->home->secrets->key, j->found);
+    if (j->err == 0)
+        j->err = draw_terms(&j->rec.terms, &k);
+    if (j->err == 0)
+        j->err = neg_record_seal(&j->record, j->rec.terms.cloud, &j->rec);
+    if (j->err == 0)
+        j->err = neg_write_salt(&j->to_sender, &j->rec, ROLE_SEND);
+    if (j->err == 0)
+        j->err = neg_write_salt(&j->to_receiver, &j->rec, ROLE_RECV);
+    sodium_memzero(&k, sizeof(k));
+}
+
+static void on_drawn(struct job *job)
+{
+    struct open_job *j = job->ctx;
+    struct conn *c = server_worked(j->srv, job);
+
+    if (c == NULL) {
+        job_free(j);
+    } else if (j->err != 0) {
+        log_error("the pair of %s and %s cannot be used: %s", j->found->u.pair.a,
+                  j->found->u.pair.b, err_str(j->err));
+        reject(c, j, REASON_STORAGE);
+    } else {
+        put(c, j);
+    }
 }
 
 /* The pair is of the very enrolments that this job began with, not of later ones. */
@@ -146,50 +209,31 @@ static int is_same_pair(const struct open_job *j, const struct store_op *op)
     return i == j->rec.i_enrolment && r == j->rec.r_enrolment;
 }
 
-static void go_on_with_pair(struct conn *c, struct open_job *j, const struct store_op *op)
+/* Takes op. */
+static void go_on_with_pair(struct conn *c, struct open_job *j, struct store_op *op)
 {
-    char name[VAULT_NAME_MAX + 1];
-    struct vault_plain plain;
-    struct pair_keys k;
-    int err;
-
-    if (!is_same_pair(j, op)) {
+    if (is_same_pair(j, op)) {
+        job_work(c, j, op, draw, on_drawn);
+    } else {
+        store_op_free(op);
         reject(c, j, REASON_STALE);
-        return;
     }
-    pair_name(name, op);
-    memset(&k, 0, sizeof(k));
-    err = vault_open(&plain, &j->srv->home->secrets->key, VAULT_PAIR, name, &op->u.pair.sealed);
-    if (err == 0)
-        err = pairing_decode(&k, &plain.body);
-    if (err == 0)
-        err = draw(&j->rec.terms, &k);
-    vault_plain_free(&plain);
-    sodium_memzero(&k, sizeof(k));
-    if (err != 0) {
-        log_error("the pair of %s and %s cannot be used: %s", op->u.pair.a, op->u.pair.b,
-                  err_str(err));
-        reject(c, j, REASON_STORAGE);
-        return;
-    }
-    put(c, j);
 }
 
 static void on_pair_put(struct store_op *op)
 {
     struct open_job *j = op->ctx;
     struct conn *c = server_completed(j->srv, op);
-    struct store_bytes ours = j->sealed;
 
-    j->sealed = (struct store_bytes){NULL, 0};
-    if (c == NULL)
-        job_free(j);
-    else if (is_done(op))
+    if (c != NULL && is_done(op)) {
         go_on_with_pair(c, j, op);
-    else
+        return;
+    }
+    if (c != NULL)
         reject(c, j, reason_of(op));
+    else
+        job_free(j);
     store_op_free(op);
-    free(ours.p);
 }
 
 /* The record of a new pair, from what both devices brought at enrolment. */
@@ -228,13 +272,27 @@ out:
     return err;
 }
 
-static void make_pair(struct conn *c, struct open_job *j, const struct store_op *got)
+/* On the pool. */
+static void make_pair(struct job *job)
 {
-    int err = seal_new_pair(&j->sealed, &j->srv->home->secrets->key, got);
+    struct open_job *j = job->ctx;
+
+    j->err = seal_new_pair(&j->pair, &j->srv->home->secrets->key, j->found);
+}
+
+static void on_pair_made(struct job *job)
+{
+    struct open_job *j = job->ctx;
+    struct conn *c = server_worked(j->srv, job);
+    const struct store_op *got = j->found;
     struct store_op *op;
 
-    if (err != 0) {
-        log_error("no pair of %s and %s: %s", got->u.pair.a, got->u.pair.b, err_str(err));
+    if (c == NULL) {
+        job_free(j);
+        return;
+    }
+    if (j->err != 0) {
+        log_error("no pair of %s and %s: %s", got->u.pair.a, got->u.pair.b, err_str(j->err));
         reject(c, j, REASON_STORAGE);
         return;
     }
@@ -246,7 +304,7 @@ static void make_pair(struct conn *c, struct open_job *j, const struct store_op 
     memcpy(op->u.pair.b, got->u.pair.b, sizeof(op->u.pair.b));
     op->u.pair.enrolment_a = got->u.pair.enrolment_a;
     op->u.pair.enrolment_b = got->u.pair.enrolment_b;
-    op->u.pair.sealed = j->sealed;
+    op->u.pair.sealed = j->pair;
     server_submit(j->srv, op);
 }
 
@@ -255,12 +313,16 @@ static void on_pair(struct store_op *op)
     struct open_job *j = op->ctx;
     struct conn *c = server_completed(j->srv, op);
 
+    if (c != NULL && op->result == STORE_OK) {
+        go_on_with_pair(c, j, op);
+        return;
+    }
+    if (c != NULL && op->result == STORE_NOTFOUND && op->reason == REASON_NONE) {
+        job_work(c, j, op, make_pair, on_pair_made);
+        return;
+    }
     if (c == NULL)
         job_free(j);
-    else if (op->result == STORE_OK)
-        go_on_with_pair(c, j, op);
-    else if (op->result == STORE_NOTFOUND && op->reason == REASON_NONE)
-        make_pair(c, j, op);
     else
         reject(c, j, reason_of(op));
     store_op_free(op);
@@ -279,21 +341,35 @@ static void find_pair(struct conn *c, struct open_job *j)
     server_submit(j->srv, op);
 }
 
-/* A repeated OPEN (the same request number, the same two enrolments) goes on with what is there. */
-static int reuse(struct conn *c, const struct open_job *j, const struct store_op *op)
+/* On the pool. A repeated OPEN (the same request number, the same two enrolments) goes on with what
+ * is there. */
+static void reuse(struct job *job)
 {
+    struct open_job *j = job->ctx;
     struct neg_record rec;
-    int same;
 
-    if (op->result != STORE_OK || op->u.neg.neg.request != j->rec.request ||
-        neg_record_open(&rec, &j->srv->home->secrets->key, &op->u.neg.neg) != 0)
-        return 0;
-    same = rec.i_enrolment == j->rec.i_enrolment && rec.r_enrolment == j->rec.r_enrolment &&
-           offer_equal(&rec.terms.i_offer, &j->rec.terms.i_offer);
-    if (same)
-        neg_send_salt(c, &rec);
+    j->is_same = 0;
+    if (neg_record_open(&rec, &j->srv->home->secrets->key, &j->found->u.neg.neg) != 0)
+        return;
+    j->is_same = rec.i_enrolment == j->rec.i_enrolment && rec.r_enrolment == j->rec.r_enrolment &&
+                 offer_equal(&rec.terms.i_offer, &j->rec.terms.i_offer) &&
+                 neg_write_salt(&j->to_sender, &rec, ROLE_SEND) == 0;
     sodium_memzero(&rec, sizeof(rec));
-    return same;
+}
+
+static void on_reuse(struct job *job)
+{
+    struct open_job *j = job->ctx;
+    struct conn *c = server_worked(j->srv, job);
+
+    if (c != NULL && !j->is_same) {
+        j->to_sender.n = 0;
+        find_pair(c, j);
+        return;
+    }
+    if (c != NULL)
+        neg_send(c, &j->to_sender);
+    job_free(j);
 }
 
 static void on_earlier(struct store_op *op)
@@ -301,7 +377,11 @@ static void on_earlier(struct store_op *op)
     struct open_job *j = op->ctx;
     struct conn *c = server_completed(j->srv, op);
 
-    if (c == NULL || reuse(c, j, op))
+    if (c != NULL && op->result == STORE_OK && op->u.neg.neg.request == j->rec.request) {
+        job_work(c, j, op, reuse, on_reuse);
+        return;
+    }
+    if (c == NULL)
         job_free(j);
     else if (op->result == STORE_UNSURE)
         reject(c, j, REASON_STORAGE);

@@ -45,6 +45,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     (void)listener;
     (void)from;
     (void)from_len;
+    server_turn(srv);
     if (srv->draining || srv->n_conns >= srv->opt->max_connections) {
         log_warn("refused: a connection: BUSY, there are %zu", srv->n_conns);
         turn_away(fd);

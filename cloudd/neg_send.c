@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "common/err.h"
 #include "common/log.h"
 
 #define SEALED_SMALL 256
@@ -16,21 +17,31 @@ struct view {
     uint64_t peer_enrolment;
 };
 
-static struct view view_of(const struct conn *c, const struct neg_record *rec)
+static struct view view_of(const struct neg_record *rec, enum conn_role to)
 {
     const struct neg_terms *t = &rec->terms;
 
-    if (c->role == ROLE_SEND)
+    if (to == ROLE_SEND)
         return (struct view){t->initiator, t->responder, rec->i_key, rec->r_key, rec->r_enrolment};
     return (struct view){t->responder, t->initiator, rec->r_key, rec->i_key, rec->i_enrolment};
 }
 
-static void failed(const struct conn *c)
+static int add_letter(struct letters *out, const struct msg *m)
 {
-    log_error("a part of a negotiation could not be sealed to %s", conn_name(c));
+    struct letter *l = &out->v[out->n];
+    struct wbuf w;
+
+    if (out->n == LETTERS_MAX)
+        return ERR_TOO_SMALL;
+    wbuf_init(&w, l->body, sizeof(l->body));
+    msg_encode(m, &w);
+    l->type = m->type;
+    l->len = w.len;
+    out->n++;
+    return wbuf_err(&w);
 }
 
-static int send_peer(struct conn *c, const struct neg_record *rec, const struct view *v)
+static int write_peer(struct letters *out, const struct neg_record *rec, const struct view *v)
 {
     struct msg inner = {.type = MSG_PAIR_BODY}, m = {.type = MSG_PEER};
     struct msg_peer *p = &m.u.peer;
@@ -49,8 +60,7 @@ static int send_peer(struct conn *c, const struct neg_record *rec, const struct 
     memcpy(p->key, v->peer_key, KEY_BYTES);
     p->enrolment = v->peer_enrolment;
     p->sealed = (struct blob){sealed, len};
-    conn_send(c, &m);
-    return 0;
+    return add_letter(out, &m);
 }
 
 static void fill_salt(struct msg_salt *s, const struct neg_record *rec)
@@ -72,13 +82,13 @@ static void fill_salt(struct msg_salt *s, const struct neg_record *rec)
     s->codec = t->choice.codec;
 }
 
-void neg_send_salt(struct conn *c, const struct neg_record *rec)
+int neg_write_salt(struct letters *out, const struct neg_record *rec, enum conn_role to)
 {
     struct msg inner = {.type = MSG_SALT_BODY}, m = {.type = MSG_SALT};
-    struct view v = view_of(c, rec);
+    struct view v = view_of(rec, to);
     uint8_t sealed[SEALED_SMALL];
     size_t len;
-    int err = send_peer(c, rec, &v);
+    int err = write_peer(out, rec, &v);
 
     memcpy(inner.u.salt_body.negotiation, rec->terms.negotiation, NEG_ID_BYTES);
     memcpy(inner.u.salt_body.salt, rec->terms.salt, KEY_BYTES);
@@ -86,13 +96,47 @@ void neg_send_salt(struct conn *c, const struct neg_record *rec)
     if (err == 0)
         err = body_seal(&inner, v.self_key, sealed, sizeof(sealed), &len);
     sodium_memzero(&inner, sizeof(inner));
-    if (err != 0) {
-        failed(c);
-        return;
-    }
+    if (err != 0)
+        return err;
     fill_salt(&m.u.salt, rec);
     m.u.salt.sealed = (struct blob){sealed, len};
-    conn_send(c, &m);
+    return add_letter(out, &m);
+}
+
+int neg_write_forward(struct letters *out, const struct neg_record *rec)
+{
+    struct msg m = {.type = MSG_NEG_FORWARD};
+    uint8_t sealed[NEG_SEALED_MAX];
+    size_t len;
+    int err = neg_body_seal(&rec->terms, rec->r_key, sealed, &len);
+
+    if (err != 0)
+        return err;
+    memcpy(m.u.neg_forward.negotiation, rec->terms.negotiation, NEG_ID_BYTES);
+    m.u.neg_forward.sealed = (struct blob){sealed, len};
+    m.u.neg_forward.noise = (struct blob){rec->noise1, rec->noise1_len};
+    return add_letter(out, &m);
+}
+
+int neg_write_result(struct letters *out, const struct neg_record *rec)
+{
+    struct msg m = {.type = MSG_NEG_RESULT};
+    uint8_t sealed[NEG_SEALED_MAX];
+    size_t len;
+    int err = neg_body_seal(&rec->terms, rec->i_key, sealed, &len);
+
+    if (err != 0)
+        return err;
+    memcpy(m.u.neg_result.negotiation, rec->terms.negotiation, NEG_ID_BYTES);
+    m.u.neg_result.sealed = (struct blob){sealed, len};
+    m.u.neg_result.noise = (struct blob){rec->noise2, rec->noise2_len};
+    return add_letter(out, &m);
+}
+
+void neg_send(struct conn *c, const struct letters *letters)
+{
+    for (size_t i = 0; i < letters->n; i++)
+        conn_send_body(c, letters->v[i].type, letters->v[i].body, letters->v[i].len);
 }
 
 void neg_send_pending(struct conn *c, const struct neg_record *rec)
@@ -100,38 +144,6 @@ void neg_send_pending(struct conn *c, const struct neg_record *rec)
     struct msg m = {.type = MSG_NEG_PENDING};
 
     memcpy(m.u.neg_pending.negotiation, rec->terms.negotiation, NEG_ID_BYTES);
-    conn_send(c, &m);
-}
-
-void neg_send_forward(struct conn *c, const struct neg_record *rec)
-{
-    struct msg m = {.type = MSG_NEG_FORWARD};
-    uint8_t sealed[NEG_SEALED_MAX];
-    size_t len;
-
-    if (neg_body_seal(&rec->terms, rec->r_key, sealed, &len) != 0) {
-        failed(c);
-        return;
-    }
-    memcpy(m.u.neg_forward.negotiation, rec->terms.negotiation, NEG_ID_BYTES);
-    m.u.neg_forward.sealed = (struct blob){sealed, len};
-    m.u.neg_forward.noise = (struct blob){rec->noise1, rec->noise1_len};
-    conn_send(c, &m);
-}
-
-void neg_send_result(struct conn *c, const struct neg_record *rec)
-{
-    struct msg m = {.type = MSG_NEG_RESULT};
-    uint8_t sealed[NEG_SEALED_MAX];
-    size_t len;
-
-    if (neg_body_seal(&rec->terms, rec->i_key, sealed, &len) != 0) {
-        failed(c);
-        return;
-    }
-    memcpy(m.u.neg_result.negotiation, rec->terms.negotiation, NEG_ID_BYTES);
-    m.u.neg_result.sealed = (struct blob){sealed, len};
-    m.u.neg_result.noise = (struct blob){rec->noise2, rec->noise2_len};
     conn_send(c, &m);
 }
 

@@ -8,13 +8,28 @@
 #include "cloudd/conn.h"
 #include "cloudd/records.h"
 
-/* Step 1: PEER and SALT. c is the initiator's or the responder's connection. */
-void neg_send_salt(struct conn *c, const struct neg_record *rec);
+#define LETTER_MAX  1024
+#define LETTERS_MAX 3 /* PEER, SALT, and FORWARD or RESULT */
+
+/* Messages to one device, encoded, with their sealed parts: made on the pool, sent on the loop. */
+struct letters {
+    size_t n;
+    struct letter {
+        enum msg_type type;
+        size_t len;
+        uint8_t body[LETTER_MAX];
+    } v[LETTERS_MAX];
+};
+
+/* Step 1, PEER and SALT, to the initiator (ROLE_SEND) or the responder (ROLE_RECV). */
+int neg_write_salt(struct letters *out, const struct neg_record *rec, enum conn_role to);
+/* Step 3, to the responder; step 5, to the initiator. */
+int neg_write_forward(struct letters *out, const struct neg_record *rec);
+int neg_write_result(struct letters *out, const struct neg_record *rec);
+
+void neg_send(struct conn *c, const struct letters *letters);
 /* Step 2 is kept. */
 void neg_send_pending(struct conn *c, const struct neg_record *rec);
-/* Step 3, to the responder; step 5, to the initiator. */
-void neg_send_forward(struct conn *c, const struct neg_record *rec);
-void neg_send_result(struct conn *c, const struct neg_record *rec);
 /* t NULL: no negotiation was made. */
 void neg_send_reject(struct conn *c, uint64_t request, const uint8_t *t, const char *peer,
                      unsigned reason);

@@ -19,6 +19,7 @@
 #define DRAIN_MS       10000 /* for the store and the last bytes, at a SIGTERM */
 #define SPARE_SLOTS    64    /* for connections that are closing */
 #define KEYS_PER_CHUNK 512
+#define REAP_MAX       64 /* connections freed in one turn of the loop */
 
 static void close_all(struct server *srv, unsigned reason)
 {
@@ -27,11 +28,12 @@ static void close_all(struct server *srv, unsigned reason)
             conn_close(srv->slots[i], reason);
 }
 
-static void reap(struct server *srv)
+/* Free at most so many of those that are closed. */
+static void reap(struct server *srv, size_t n)
 {
     struct conn *c;
 
-    while ((c = TAILQ_FIRST(&srv->dead)) != NULL) {
+    while (n-- > 0 && (c = TAILQ_FIRST(&srv->dead)) != NULL) {
         TAILQ_REMOVE(&srv->dead, c, link);
         conn_free(c);
     }
@@ -54,10 +56,15 @@ static void drain_on(struct server *srv)
 
 static void on_reap(evutil_socket_t fd, short what, void *arg)
 {
+    struct server *srv = arg;
+
     (void)fd;
     (void)what;
-    reap(arg);
-    drain_on(arg);
+    server_turn(srv);
+    reap(srv, REAP_MAX);
+    if (!TAILQ_EMPTY(&srv->dead))
+        server_reap_soon(srv);
+    drain_on(srv);
 }
 
 /* Who was held back because of the store as a whole may go on when it has caught up. */
@@ -79,8 +86,20 @@ static void on_store(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    server_turn(srv);
     store_complete(srv->store);
     release_paused(srv);
+    drain_on(srv);
+}
+
+static void on_work(evutil_socket_t fd, short what, void *arg)
+{
+    struct server *srv = arg;
+
+    (void)fd;
+    (void)what;
+    server_turn(srv);
+    work_complete(srv->work);
     drain_on(srv);
 }
 
@@ -89,6 +108,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
     struct server *srv = arg;
 
     (void)what;
+    server_turn(srv);
     if (srv->draining)
         return;
     log_info("stopping: signal %d, %zu connections, %zu operations in the store", (int)fd,
@@ -138,6 +158,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    server_turn(srv);
     close_late(srv);
     if (!srv->draining)
         retry_receipts(srv);
@@ -149,6 +170,7 @@ static void on_minute(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
+    server_turn(arg);
     upkeep_expire(arg);
 }
 
@@ -186,17 +208,19 @@ static int make_events(struct server *srv)
     srv->on_term = make_event(srv, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, 0);
     srv->on_int = make_event(srv, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal, 0);
     srv->on_store = make_event(srv, store_notify_fd(srv->store), EV_READ | EV_PERSIST, on_store, 0);
+    srv->on_work = make_event(srv, work_notify_fd(srv->work), EV_READ | EV_PERSIST, on_work, 0);
     srv->tick = make_event(srv, -1, EV_PERSIST, on_tick, 1);
     srv->minute = make_event(srv, -1, EV_PERSIST, on_minute, EXPIRE_EVERY_S);
     srv->reap = make_event(srv, -1, 0, on_reap, 0);
     return srv->on_term != NULL && srv->on_int != NULL && srv->on_store != NULL &&
-                   srv->tick != NULL && srv->minute != NULL && srv->reap != NULL
+                   srv->on_work != NULL && srv->tick != NULL && srv->minute != NULL &&
+                   srv->reap != NULL
                ? 0
                : ERR_NOMEM;
 }
 
-/* With the store's thread started behind one fence, and the other around both threads at the end:
- * see confine.h. */
+/* With the other threads started behind one fence, and the other fence around all of them at the
+ * end: see confine.h. */
 static int start_confined(struct server *srv, char *why, size_t why_len)
 {
     int on = !srv->opt->no_confine, err = 0;
@@ -208,8 +232,9 @@ static int start_confined(struct server *srv, char *why, size_t why_len)
     err = store_start(srv->store);
     if (err != 0)
         return say(why, why_len, err, "the store's thread cannot be started: %s", err_str(err));
-    if (make_events(srv) != 0)
-        return say(why, why_len, ERR_NOMEM, "no memory");
+    srv->work = work_new();
+    if (srv->work == NULL || make_events(srv) != 0)
+        return say(why, why_len, ERR_NOMEM, "no memory, or no threads");
     err = listen_start(srv, why, why_len);
     if (err == 0 && on)
         err = confine_calls(&srv->confine, srv->opt->log == LOG_LEVEL_DEBUG, why, why_len);
@@ -247,8 +272,9 @@ static void stop(struct server *srv)
     for (size_t i = 0; srv->slots != NULL && i < srv->n_slots; i++)
         if (srv->slots[i] != NULL)
             conn_drop(srv->slots[i]);
-    reap(srv);
-    store_close(srv->store); /* what it still completes finds no connection */
+    reap(srv, srv->n_slots);
+    work_free(srv->work); /* what these two still complete finds no connection */
+    store_close(srv->store);
     for (; srv->retry != NULL; srv->retry = next) {
         next = srv->retry->next;
         store_op_free(srv->retry);
@@ -256,6 +282,7 @@ static void stop(struct server *srv)
     free_event(srv->on_term);
     free_event(srv->on_int);
     free_event(srv->on_store);
+    free_event(srv->on_work);
     free_event(srv->tick);
     free_event(srv->minute);
     free_event(srv->reap);
@@ -265,6 +292,20 @@ static void stop(struct server *srv)
     slab_free(srv->keys);
     free(srv->slots);
     free(srv->free_slots);
+}
+
+/* Turn by turn, so that the longest is known. 0, or -1 when the loop itself failed. */
+static int loop(struct server *srv)
+{
+    int err;
+
+    do {
+        err = event_base_loop(srv->base, EVLOOP_ONCE);
+        server_turn_ends(srv);
+    } while (err == 0 && !event_base_got_break(srv->base));
+    log_info("longest turn of the loop: %.3f ms, of %llu", (double)srv->turn_longest / 1e6,
+             (unsigned long long)srv->turns);
+    return err;
 }
 
 int server_run(const struct server_start *with, char *why, size_t why_len)
@@ -280,7 +321,7 @@ int server_run(const struct server_start *with, char *why, size_t why_len)
             confine_report(&srv.confine, with->user);
         listen_announce(&srv);
         upkeep_expire(&srv);
-        if (event_base_dispatch(srv.base) < 0)
+        if (loop(&srv) < 0)
             err = say(why, why_len, ERR_SYS, "the event loop failed");
         log_info("stopped");
     }

@@ -2,7 +2,8 @@
  * server.h - the running cloud: one event loop, its listener, timers and signals, the table of
  * connections, and the way to the store.
  *
- * All of it runs on one thread; only the store has a second one.
+ * All of it runs on one thread. The store has its own for the disk, the pool (work.h) a few for
+ * public-key work, and neither touches what is here.
  */
 #ifndef INKPOST_CLOUDD_SERVER_H
 #define INKPOST_CLOUDD_SERVER_H
@@ -19,6 +20,7 @@
 #include "cloudd/options.h"
 #include "cloudd/registry.h"
 #include "cloudd/store.h"
+#include "cloudd/work.h"
 #include "common/slab.h"
 
 #define SERVER_ADDRESS_MAX 1100 /* the longest host that getnameinfo gives, and a port */
@@ -31,6 +33,7 @@ struct server {
     const struct options *opt;
     const struct cloud_home *home;
     struct store *store;
+    struct work *work;
     struct registry *registry; /* attached connections by id and role */
     struct slab *keys;         /* struct hop_keys of connections */
 
@@ -39,7 +42,7 @@ struct server {
 
     struct evconnlistener *listener;
     char address[SERVER_ADDRESS_MAX]; /* HOST:PORT that it listens at */
-    struct event *on_term, *on_int, *on_store, *tick, *minute, *reap, *accept_again;
+    struct event *on_term, *on_int, *on_store, *on_work, *tick, *minute, *reap, *accept_again;
 
     /* The table: a connection's serial holds its slot and how many were there before it. */
     struct conn **slots;
@@ -52,13 +55,16 @@ struct server {
     struct conn_list paused; /* those not read from until the store has caught up */
     struct conn_list dead;   /* to be freed by the reap event */
 
-    size_t ops, waiting_bytes; /* submitted and not completed; their packages */
+    size_t ops, waiting_bytes; /* submitted and not completed, work included; their packages */
     struct store_op *retry;    /* receipts that could not be written: again at the next tick */
     uint64_t revoked_seen;
     int revoked_busy, expire_busy;
     int draining;
     int64_t drain_deadline;
     uint8_t hash_key[16]; /* of conn.last_peer */
+
+    uint64_t turn_began; /* nanoseconds: of the first callback in this turn of the loop, or 0 */
+    uint64_t turns, turn_longest;
 };
 
 /* What a server starts with. The home is open and locked and stays the caller's; the store is open
@@ -90,6 +96,16 @@ void server_submit(struct server *srv, struct store_op *op);
 struct conn *server_completed(struct server *srv, const struct store_op *op);
 /* Submit op once more at the next tick. */
 void server_retry(struct server *srv, struct store_op *op);
+
+/* Have j run on the pool on behalf of c (NULL: of the server itself), counted in the same way; and
+ * the first call of its done(). */
+void server_work(struct server *srv, struct conn *c, struct job *j);
+struct conn *server_worked(struct server *srv, const struct job *j);
+
+/* First call of every callback of the loop, and the call after each turn: it is measured from its
+ * first callback to its end. */
+void server_turn(struct server *srv);
+void server_turn_ends(struct server *srv);
 
 /* The attached connection of a device in a role, or NULL. */
 struct conn *server_find(const struct server *srv, const char *id, enum conn_role role);

@@ -1,4 +1,4 @@
-/* server_table.c - the table of connections, and what goes between it and the store. */
+/* server_table.c - the table of connections, and what goes between it, the store and the pool. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +23,30 @@ int64_t server_clock(void)
 int64_t server_now(void)
 {
     return (int64_t)time(NULL);
+}
+
+static uint64_t nanoseconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void server_turn(struct server *srv)
+{
+    if (srv->turn_began == 0)
+        srv->turn_began = nanoseconds();
+}
+
+void server_turn_ends(struct server *srv)
+{
+    uint64_t took = srv->turn_began == 0 ? 0 : nanoseconds() - srv->turn_began;
+
+    srv->turn_began = 0;
+    srv->turns++;
+    if (took > srv->turn_longest)
+        srv->turn_longest = took;
 }
 
 uint64_t server_hash(const struct server *srv, const char *id)
@@ -71,7 +95,11 @@ struct conn *server_find(const struct server *srv, const char *id, enum conn_rol
 
 void server_reap_soon(struct server *srv)
 {
-    event_active(srv->reap, EV_TIMEOUT, 0);
+    static const struct timeval now = {0, 0};
+
+    /* By the timer, so that it is a turn of its own. */
+    if (!evtimer_pending(srv->reap, NULL))
+        evtimer_add(srv->reap, &now);
 }
 
 struct store_op *server_op(struct server *srv, struct conn *c, enum store_kind kind,
@@ -108,21 +136,43 @@ void server_submit(struct server *srv, struct store_op *op)
     store_submit(srv->store, op);
 }
 
-struct conn *server_completed(struct server *srv, const struct store_op *op)
+/* One thing less is done for the connection that asked, by the store or the pool. */
+static struct conn *settle(struct server *srv, uint64_t serial, size_t bytes)
 {
-    struct conn *c = server_conn(srv, op->conn);
+    struct conn *c = server_conn(srv, serial);
 
     srv->ops--;
-    srv->waiting_bytes -= body_bytes(op);
+    srv->waiting_bytes -= bytes;
     if (c == NULL)
         return NULL;
     c->ops--;
-    c->waiting_bytes -= body_bytes(op);
+    c->waiting_bytes -= bytes;
     if (c->state == CONN_CLOSING)
         return NULL;
     if (c->paused)
         conn_check_pressure(c);
     return c;
+}
+
+struct conn *server_completed(struct server *srv, const struct store_op *op)
+{
+    return settle(srv, op->conn, body_bytes(op));
+}
+
+void server_work(struct server *srv, struct conn *c, struct job *j)
+{
+    srv->ops++;
+    j->conn = 0;
+    if (c != NULL) {
+        c->ops++;
+        j->conn = c->serial;
+    }
+    work_submit(srv->work, j);
+}
+
+struct conn *server_worked(struct server *srv, const struct job *j)
+{
+    return settle(srv, j->conn, 0);
 }
 
 void server_retry(struct server *srv, struct store_op *op)

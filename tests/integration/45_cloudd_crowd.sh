@@ -17,7 +17,7 @@ trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 key=$("$cloudd" init --home "$work/home" | sed -n 's/^cloud-key //p')
 "$crowd" fill "$work/home/cloud.db" "$key" "$n"
-"$cloudd" run --home "$work/home" --listen 127.0.0.1:0 --log warn >"$work/out" 2>"$work/err" &
+"$cloudd" run --home "$work/home" --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
 pid=$!
 for _ in $(seq 100); do
     ! grep -q '^listening ' "$work/out" || break
@@ -29,3 +29,4 @@ each=$(sed -n 's/.* bytes_each //p' "$work/figures")
 kill -TERM "$pid"
 wait "$pid"
 pid=
+sed -n 's/.* info longest turn/longest turn/p' "$work/err" | grep .
