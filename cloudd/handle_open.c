@@ -151,9 +151,10 @@ static int open_pair(struct pair_keys *k, const struct noise_keypair *cloud,
 /* T, salt, Sk and Shk from the pair's keys. */
 static int draw_terms(struct neg_terms *t, const struct pair_keys *k)
 {
+    const struct profile *profile = profile_find(t->choice.profile);
+    struct slice slice;
     unsigned redrawn;
-    uint16_t i, e;
-    int err = pairing_draw_slice(k, &i, &e, &redrawn);
+    int err = pairing_draw_slice(k, &slice, &redrawn);
 
     if (redrawn > 0)
         log_debug("an all-zero slice of Rv was drawn again, %u times", redrawn);
@@ -161,8 +162,8 @@ static int draw_terms(struct neg_terms *t, const struct pair_keys *k)
         return err;
     randombytes_buf(t->negotiation, NEG_ID_BYTES);
     pairing_salt(t->salt);
-    pairing_shk(t->shk, k);
-    return pairing_sk(t->sk, k, t->negotiation, i, e);
+    err = profile->shk(&t->shk, k);
+    return err != 0 ? err : profile->sk(&t->sk, k, t->negotiation, slice);
 }
 
 /* On the pool: the terms, the record, and what both devices will get. */

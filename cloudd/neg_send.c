@@ -51,7 +51,7 @@ static int write_peer(struct letters *out, const struct neg_record *rec, const s
 
     memcpy(inner.u.pair_body.to, v->self, sizeof(inner.u.pair_body.to));
     memcpy(inner.u.pair_body.peer, v->peer, sizeof(inner.u.pair_body.peer));
-    memcpy(inner.u.pair_body.shk, rec->terms.shk, KEY_BYTES);
+    inner.u.pair_body.shk = keybuf_blob(&rec->terms.shk);
     err = body_seal(&inner, v->self_key, sealed, sizeof(sealed), &len);
     sodium_memzero(&inner, sizeof(inner));
     if (err != 0)
@@ -92,7 +92,7 @@ int neg_write_salt(struct letters *out, const struct neg_record *rec, enum conn_
 
     memcpy(inner.u.salt_body.negotiation, rec->terms.negotiation, NEG_ID_BYTES);
     memcpy(inner.u.salt_body.salt, rec->terms.salt, KEY_BYTES);
-    memcpy(inner.u.salt_body.sk, rec->terms.sk, KEY_BYTES);
+    inner.u.salt_body.sk = keybuf_blob(&rec->terms.sk);
     if (err == 0)
         err = body_seal(&inner, v.self_key, sealed, sizeof(sealed), &len);
     sodium_memzero(&inner, sizeof(inner));

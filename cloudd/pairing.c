@@ -1,4 +1,4 @@
-/* pairing.c - Rv, K_pair, Shk, Sk and the session salt. */
+/* pairing.c - Rv, K_pair, slices of Rv and the session salt. */
 #include "cloudd/pairing.h"
 
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "common/err.h"
 #include "common/kdf.h"
+#include "proto/wbuf.h"
 
 #define RECORD_VERSION 1
 #define DRAWS_MAX      1000
@@ -34,6 +35,7 @@ int pairing_make(struct pair_keys *out, const struct pair_party *a, const struct
                  const uint8_t pair_secret[KEY_BYTES])
 {
     uint8_t *shs = malloc(FX1_CANVAS);
+    unsigned redrawn;
 
     memset(out, 0, sizeof(*out));
     if (shs == NULL)
@@ -46,15 +48,10 @@ int pairing_make(struct pair_keys *out, const struct pair_party *a, const struct
         hash_pair(out, b, a, pair_secret);
     sodium_memzero(shs, FX1_CANVAS);
     free(shs);
-    return 0;
+    return pairing_draw_slice(out, &out->shk, &redrawn);
 }
 
-void pairing_shk(uint8_t shk[KEY_BYTES], const struct pair_keys *k)
-{
-    kdf_derive(shk, KEY_BYTES, k->k_pair, "inkpost pair key", NULL, 0);
-}
-
-int pairing_draw_slice(const struct pair_keys *k, uint16_t *i, uint16_t *e, unsigned *redrawn)
+int pairing_draw_slice(const struct pair_keys *k, struct slice *s, unsigned *redrawn)
 {
     for (*redrawn = 0; *redrawn < DRAWS_MAX; ++*redrawn) {
         uint32_t len = SLICE_MIN + randombytes_uniform(SLICE_MAX - SLICE_MIN + 1);
@@ -62,29 +59,11 @@ int pairing_draw_slice(const struct pair_keys *k, uint16_t *i, uint16_t *e, unsi
 
         if (sodium_is_zero(k->rv + start, len))
             continue;
-        *i = (uint16_t)start;
-        *e = (uint16_t)(start + len - 1);
+        *s = (struct slice){(uint16_t)start, (uint16_t)(start + len - 1)};
         return 0;
     }
-    *i = 0;
-    *e = 0;
+    *s = (struct slice){0, 0};
     return ERR_BLANK;
-}
-
-int pairing_sk(uint8_t sk[KEY_BYTES], const struct pair_keys *k, const uint8_t t[NEG_ID_BYTES],
-               uint16_t i, uint16_t e)
-{
-    struct kdf h;
-
-    if (e >= FX1_BYTES || i > e || e - i + 1 < SLICE_MIN || e - i + 1 > SLICE_MAX)
-        return ERR_ARG;
-    kdf_init(&h, k->k_pair, KEY_BYTES, "inkpost salt key", KEY_BYTES);
-    kdf_field(&h, t, NEG_ID_BYTES);
-    kdf_u64(&h, i);
-    kdf_u64(&h, e);
-    kdf_field(&h, k->rv + i, (size_t)(e - i + 1));
-    kdf_final(&h, sk, KEY_BYTES);
-    return 0;
 }
 
 void pairing_salt(uint8_t salt[KEY_BYTES])
@@ -99,9 +78,14 @@ void pairing_salt(uint8_t salt[KEY_BYTES])
 
 void pairing_encode(uint8_t out[PAIR_RECORD_BYTES], const struct pair_keys *k)
 {
+    struct wbuf w;
+
     out[0] = RECORD_VERSION;
     memcpy(out + 1, k->k_pair, KEY_BYTES);
     memcpy(out + 1 + KEY_BYTES, k->rv, FX1_BYTES);
+    wbuf_init(&w, out + 1 + KEY_BYTES + FX1_BYTES, 4);
+    wbuf_u16(&w, k->shk.i);
+    wbuf_u16(&w, k->shk.e);
 }
 
 int pairing_decode(struct pair_keys *k, const struct blob *record)
@@ -117,7 +101,8 @@ int pairing_decode(struct pair_keys *k, const struct blob *record)
         return ERR_VERSION;
     if (record->len != PAIR_RECORD_BYTES)
         return ERR_MALFORMED;
-    memcpy(k->k_pair, r.p, KEY_BYTES);
-    memcpy(k->rv, r.p + KEY_BYTES, FX1_BYTES);
+    if (rbuf_bytes(&r, k->k_pair, KEY_BYTES) != 0 || rbuf_bytes(&r, k->rv, FX1_BYTES) != 0 ||
+        rbuf_u16(&r, &k->shk.i) != 0 || rbuf_u16(&r, &k->shk.e) != 0)
+        return ERR_MALFORMED;
     return 0;
 }

@@ -97,6 +97,13 @@ static void put_offer(struct wbuf *w, const struct offer *o)
     wbuf_list(w, &o->codecs);
 }
 
+static void put_key(struct wbuf *w, const struct keybuf *k)
+{
+    struct blob b = keybuf_blob(k);
+
+    wbuf_blob(w, &b);
+}
+
 static void put_terms(struct wbuf *w, const struct neg_terms *t)
 {
     wbuf_bytes(w, t->negotiation, NEG_ID_BYTES);
@@ -109,8 +116,8 @@ static void put_terms(struct wbuf *w, const struct neg_terms *t)
     wbuf_u8(w, t->choice.suite);
     wbuf_u8(w, t->choice.codec);
     wbuf_bytes(w, t->salt, KEY_BYTES);
-    wbuf_bytes(w, t->sk, KEY_BYTES);
-    wbuf_bytes(w, t->shk, KEY_BYTES);
+    put_key(w, &t->sk);
+    put_key(w, &t->shk);
 }
 
 int neg_record_seal(struct store_bytes *out, const uint8_t cloud[KEY_BYTES],
@@ -149,6 +156,15 @@ static int get_offer(struct rbuf *r, struct offer *o)
     return bad != 0 ? ERR_MALFORMED : 0;
 }
 
+static int get_key(struct rbuf *r, struct keybuf *k)
+{
+    struct blob b;
+    int err = rbuf_blob(r, &b, PAIR_KEY_MAX);
+
+    keybuf_set(k, b.p, b.len);
+    return err;
+}
+
 static int get_terms(struct rbuf *r, struct neg_terms *t)
 {
     int bad = rbuf_bytes(r, t->negotiation, NEG_ID_BYTES);
@@ -162,8 +178,8 @@ static int get_terms(struct rbuf *r, struct neg_terms *t)
     bad |= rbuf_u8(r, &t->choice.suite);
     bad |= rbuf_u8(r, &t->choice.codec);
     bad |= rbuf_bytes(r, t->salt, KEY_BYTES);
-    bad |= rbuf_bytes(r, t->sk, KEY_BYTES);
-    bad |= rbuf_bytes(r, t->shk, KEY_BYTES);
+    bad |= get_key(r, &t->sk);
+    bad |= get_key(r, &t->shk);
     return bad != 0 ? ERR_MALFORMED : 0;
 }
 

@@ -47,10 +47,47 @@ int body_open(struct msg *m, enum msg_type type, const struct blob *sealed,
     return msg_decode(m, (uint8_t)type, plain, sealed->len - crypto_box_SEALBYTES);
 }
 
-static void xor32(uint8_t out[KEY_BYTES], const uint8_t a[KEY_BYTES], const uint8_t b[KEY_BYTES])
+/* The salt repeated or cut to len bytes, XOR k: with k = Sk the mask of the paper; with k = the
+ * mask, Sk. */
+static void xor_salt(struct keybuf *out, const uint8_t salt[KEY_BYTES], const struct blob *k)
 {
-    for (size_t i = 0; i < KEY_BYTES; i++)
-        out[i] = a[i] ^ b[i];
+    keybuf_set(out, k->p, k->len);
+    for (size_t i = 0; i < out->len; i++)
+        out->b[i] ^= salt[i % KEY_BYTES];
+}
+
+/* Is mask XOR Sk the salt, as far as Sk is long? */
+static int unmasks_salt(const struct blob *masked, const struct neg_terms *t)
+{
+    int bad = masked->len != t->sk.len;
+
+    for (size_t i = 0; !bad && i < t->sk.len; i += KEY_BYTES) {
+        uint8_t salt[KEY_BYTES];
+        size_t n = t->sk.len - i < KEY_BYTES ? t->sk.len - i : KEY_BYTES;
+
+        for (size_t k = 0; k < n; k++)
+            salt[k] = masked->p[i + k] ^ t->sk.b[i + k];
+        bad = sodium_memcmp(salt, t->salt, n) != 0;
+        sodium_memzero(salt, sizeof(salt));
+    }
+    return !bad;
+}
+
+/* Is mask XOR salt Sk? */
+static int unmasks_sk(const struct blob *masked, const struct neg_terms *t)
+{
+    struct keybuf sk = {0};
+    int ok;
+
+    xor_salt(&sk, t->salt, masked);
+    ok = keybuf_equal(&sk, &t->sk);
+    keybuf_wipe(&sk);
+    return ok;
+}
+
+static int is_key(const struct blob *got, const struct keybuf *k)
+{
+    return got->len == k->len && sodium_memcmp(got->p, k->b, k->len) == 0;
 }
 
 int neg_body_seal(const struct neg_terms *t, const uint8_t to[KEY_BYTES],
@@ -58,15 +95,19 @@ int neg_body_seal(const struct neg_terms *t, const uint8_t to[KEY_BYTES],
 {
     struct msg m = {.type = MSG_NEG_BODY};
     struct msg_neg_body *b = &m.u.neg_body;
+    struct keybuf masked = {0};
+    struct blob sk = keybuf_blob(&t->sk);
     int err;
 
+    xor_salt(&masked, t->salt, &sk);
     memcpy(b->negotiation, t->negotiation, sizeof(b->negotiation));
-    xor32(b->masked, t->salt, t->sk);
+    b->masked = keybuf_blob(&masked);
     memcpy(b->cloud, t->cloud, sizeof(b->cloud));
     memcpy(b->initiator, t->initiator, sizeof(b->initiator));
     memcpy(b->responder, t->responder, sizeof(b->responder));
-    memcpy(b->shk, t->shk, sizeof(b->shk));
+    b->shk = keybuf_blob(&t->shk);
     err = body_seal(&m, to, out, NEG_SEALED_MAX, len);
+    keybuf_wipe(&masked);
     sodium_memzero(&m, sizeof(m));
     return err;
 }
@@ -74,7 +115,7 @@ int neg_body_seal(const struct neg_terms *t, const uint8_t to[KEY_BYTES],
 int neg_body_check(const struct neg_terms *t, const struct blob *sealed,
                    const struct noise_keypair *kp)
 {
-    uint8_t plain[NEG_SEALED_MAX], salt[KEY_BYTES], sk[KEY_BYTES];
+    uint8_t plain[NEG_SEALED_MAX];
     const struct msg_neg_body *b;
     struct msg m;
     int err, bad = 0;
@@ -84,11 +125,9 @@ int neg_body_check(const struct neg_terms *t, const struct blob *sealed,
         b = &m.u.neg_body;
         /* (salt XOR Sk) XOR Sk = salt proves who made it; (salt XOR Sk) XOR salt = Sk, for which
          * session. Over XOR the two are one equation; both are written as the paper has them. */
-        xor32(salt, b->masked, t->sk);
-        xor32(sk, b->masked, t->salt);
-        bad |= sodium_memcmp(salt, t->salt, KEY_BYTES);
-        bad |= sodium_memcmp(sk, t->sk, KEY_BYTES);
-        bad |= sodium_memcmp(b->shk, t->shk, KEY_BYTES);
+        bad |= !unmasks_salt(&b->masked, t);
+        bad |= !unmasks_sk(&b->masked, t);
+        bad |= !is_key(&b->shk, &t->shk);
         bad |= sodium_memcmp(b->cloud, t->cloud, KEY_BYTES);
         bad |= sodium_memcmp(b->negotiation, t->negotiation, NEG_ID_BYTES);
         bad |= strcmp(b->initiator, t->initiator) != 0;
@@ -98,8 +137,6 @@ int neg_body_check(const struct neg_terms *t, const struct blob *sealed,
     }
     sodium_memzero(plain, sizeof(plain));
     sodium_memzero(&m, sizeof(m));
-    sodium_memzero(salt, sizeof(salt));
-    sodium_memzero(sk, sizeof(sk));
     return err;
 }
 
@@ -128,24 +165,30 @@ static int make_prologue(const struct neg_terms *t, struct wbuf *w)
     return wbuf_err(w);
 }
 
+void neg_psk(uint8_t psk[KEY_BYTES], const struct neg_terms *t)
+{
+    struct kdf k;
+
+    kdf_init(&k, NULL, 0, "inkpost session psk", KEY_BYTES);
+    kdf_field(&k, t->shk.b, t->shk.len);
+    kdf_field(&k, t->sk.b, t->sk.len);
+    kdf_field(&k, t->salt, KEY_BYTES);
+    kdf_field(&k, t->negotiation, NEG_ID_BYTES);
+    kdf_final(&k, psk, KEY_BYTES);
+}
+
 int neg_noise_start(struct noise_handshake *hs, const struct neg_terms *t, int initiator,
                     const struct noise_keypair *self, const uint8_t peer[KEY_BYTES])
 {
     uint8_t prologue[PROLOGUE_MAX], psk[KEY_BYTES];
     struct wbuf w;
-    struct kdf k;
     int err;
 
     wbuf_init(&w, prologue, sizeof(prologue));
     err = make_prologue(t, &w);
     if (err != 0)
         return err;
-    kdf_init(&k, NULL, 0, "inkpost session psk", KEY_BYTES);
-    kdf_field(&k, t->shk, KEY_BYTES);
-    kdf_field(&k, t->sk, KEY_BYTES);
-    kdf_field(&k, t->salt, KEY_BYTES);
-    kdf_field(&k, t->negotiation, NEG_ID_BYTES);
-    kdf_final(&k, psk, sizeof(psk));
+    neg_psk(psk, t);
     err = noise_start(hs, &(struct noise_setup){.pattern = NOISE_KKPSK2,
                                                 .initiator = initiator,
                                                 .prologue = prologue,
@@ -169,7 +212,8 @@ int neg_session_keys(struct noise_handshake *hs, struct session_keys *out)
         forward = hs->initiator ? tx.key : rx.key;
         reverse = hs->initiator ? rx.key : tx.key;
         memcpy(out->session, hs->h, SESSION_ID_BYTES);
-        kdf_derive(out->chain, KEY_BYTES, forward, "inkpost chain key", NULL, 0);
+        out->state.len = KEY_BYTES;
+        kdf_derive(out->state.b, KEY_BYTES, forward, "inkpost chain key", NULL, 0);
         kdf_derive(out->confirm, KEY_BYTES, forward, "inkpost confirm key", NULL, 0);
         kdf_derive(out->receipt, KEY_BYTES, reverse, "inkpost receipt key", NULL, 0);
     }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/keybuf.h"
 #include "common/noise.h"
 #include "common/offer.h"
 #include "proto/msg.h"
@@ -23,18 +24,20 @@ struct neg_terms {
     char initiator[ID_MAX + 1], responder[ID_MAX + 1];
     struct offer i_offer, r_offer;
     struct choice choice;
-    uint8_t salt[KEY_BYTES], sk[KEY_BYTES], shk[KEY_BYTES];
+    uint8_t salt[KEY_BYTES];
+    struct keybuf sk, shk; /* 1 to PAIR_KEY_MAX bytes */
 };
 
-/* Keys of a session after Noise's Split. Holds secrets. */
+/* What the parties of a session start from. Holds secrets. */
 struct session_keys {
-    uint8_t session[SESSION_ID_BYTES]; /* first half of the handshake hash: its name */
-    uint8_t chain[KEY_BYTES];          /* ck_0, initiator to responder */
-    uint8_t receipt[KEY_BYTES];        /* rk, from the reverse chain */
+    uint8_t session[SESSION_ID_BYTES]; /* its name */
+    struct keybuf state;               /* of the messages, as the profile has it; auth: ck_0 */
+    uint8_t receipt[KEY_BYTES];        /* rk */
     uint8_t confirm[KEY_BYTES];        /* for NEG_CONFIRM */
 };
 
-#define NEG_SEALED_MAX 512
+#define NEG_SEALED_MAX    512
+#define NEG_HANDSHAKE_MAX 512 /* more than NOISE_SAVED_BYTES */
 
 /* Encode and seal any message body of messages.def (crypto_box_seal) to the key `to`. */
 int body_seal(const struct msg *m, const uint8_t to[KEY_BYTES], uint8_t *out, size_t cap,
@@ -52,11 +55,46 @@ int neg_body_seal(const struct neg_terms *t, const uint8_t to[KEY_BYTES],
 int neg_body_check(const struct neg_terms *t, const struct blob *sealed,
                    const struct noise_keypair *kp);
 
+/* psk of the terms: a hash of Shk, Sk, salt and T. */
+void neg_psk(uint8_t psk[KEY_BYTES], const struct neg_terms *t);
+
 /* Start the devices' Noise_KKpsk2 with psk and prologue made from the terms. */
 int neg_noise_start(struct noise_handshake *hs, const struct neg_terms *t, int initiator,
                     const struct noise_keypair *self, const uint8_t peer[KEY_BYTES]);
-/* After both messages: the session's keys. Wipes nothing of hs. */
+/* After both messages: the session's keys, its name the first half of the handshake hash, rk from
+ * the reverse direction. Wipes nothing of hs. */
 int neg_session_keys(struct noise_handshake *hs, struct session_keys *out);
+
+/* The two keys of a handshake: ours and the other device's. */
+struct neg_ends {
+    const struct noise_keypair *self;
+    const uint8_t *peer; /* KEY_BYTES */
+};
+
+/* Bytes of a handshake of the devices: what to send, what to keep until the answer. */
+struct neg_bytes {
+    size_t len;
+    uint8_t b[NEG_HANDSHAKE_MAX];
+};
+
+/*
+ * A handshake of two messages between the devices. ask: the initiator's message, and what it keeps;
+ * answer: the responder's message and the keys; finish: the initiator's keys, from what it kept and
+ * the answer. Of the terms, finish has T, the parties, the choice, salt, Sk and Shk. ERR_AUTH
+ * and others of noise.h.
+ */
+struct neg_handshake {
+    int (*ask)(struct neg_bytes *out, struct neg_bytes *kept, const struct neg_terms *t,
+               const struct neg_ends *ends);
+    int (*answer)(struct neg_bytes *out, struct session_keys *keys, const struct neg_terms *t,
+                  const struct neg_ends *ends, const struct blob *asked);
+    int (*finish)(struct session_keys *keys, const struct neg_bytes *kept,
+                  const struct neg_terms *t, const struct neg_ends *ends,
+                  const struct blob *answered);
+};
+
+/* Noise_KKpsk2_25519_ChaChaPoly_BLAKE2b (neg_kkpsk2.c). */
+extern const struct neg_handshake neg_kkpsk2;
 
 void neg_confirm_mac(uint8_t mac[MAC_BYTES], const struct session_keys *k);
 

@@ -17,8 +17,8 @@ void offer_local(struct offer *o, int allow_research)
 {
     memset(o, 0, sizeof(*o));
     for (size_t i = 0; i < profile_count; i++)
-        if (!profiles[i].research || allow_research)
-            list_add(&o->profiles, profiles[i].id);
+        if (profiles[i]->research == NULL || allow_research)
+            list_add(&o->profiles, profiles[i]->id);
     list_add(&o->suites, SUITE_NONE);
     list_add(&o->codecs, STEGO_LIGHT);
     list_add(&o->codecs, STEGO_STEALTH);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "common/err.h"
 #include "common/image.h"
 #include "common/session.h"
@@ -42,57 +44,142 @@ static int measure(struct package *out, const struct pgm_view *cover, struct ima
     return 0;
 }
 
-int package_make(struct package *out, struct msg *m, const struct pgm_view *cover,
-                 const uint8_t seed[KEY_BYTES])
+/* What package_make works on. */
+struct making {
+    const struct profile *profile;
+    const struct keybuf *key;
+    struct image stego;
+    uint8_t *field, *pgm; /* malloc'd; field NULL where the message travels as it is */
+};
+
+static int begin(struct making *k, struct msg_package *p, const struct pgm_view *cover)
 {
-    const struct profile *profile = profile_find(m->u.package.profile);
+    int err;
+
+    p->width = (uint16_t)cover->width;
+    p->height = (uint16_t)cover->height;
+    p->message_bytes = (uint32_t)p->message.len;
+    err = image_init(&k->stego, p->width, p->height, 1);
+    if (err != 0)
+        return err;
+    memcpy(k->stego.pixels, cover->pixels, image_pixels(&k->stego));
+    if (k->profile->field_bytes != NULL) {
+        p->message_bytes = (uint32_t)k->profile->field_bytes(p->message.len);
+        k->field = malloc(p->message_bytes);
+        if (k->field == NULL)
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+/* Field and payload from the message, and the payload into the pixels. */
+static int protect(struct making *k, struct msg *m, uint8_t *hidden)
+{
     struct msg_package *p = &m->u.package;
-    struct image stego = {0};
-    uint8_t *pgm = NULL;
-    size_t pgm_len = 0;
+    struct stego_keys places;
+    int err = k->profile->make(k->key, m, &p->message, k->field, hidden);
+
+    if (err != 0)
+        return err;
+    if (k->field != NULL)
+        p->message = (struct blob){k->field, p->message_bytes};
+    k->profile->places(&places, k->key);
+    err = stego_embed(k->stego.pixels, p->width, p->height, &places, (enum stego_code)p->codec,
+                      hidden, k->profile->hidden_bytes * 8);
+    sodium_memzero(&places, sizeof(places));
+    return err;
+}
+
+static int write_image(struct making *k, struct msg_package *p)
+{
+    size_t cap = PGM_HEADER_MAX + image_pixels(&k->stego), len = 0;
+    int err;
+
+    k->pgm = malloc(cap);
+    if (k->pgm == NULL)
+        return ERR_NOMEM;
+    err = pgm_write(k->pgm, cap, &len, p->width, p->height, k->stego.pixels);
+    p->image = (struct blob){k->pgm, len};
+    return err;
+}
+
+int package_make(struct package *out, struct msg *m, const struct pgm_view *cover,
+                 const struct keybuf *key)
+{
+    struct msg_package *p = &m->u.package;
+    struct making k = {.profile = profile_find(p->profile), .key = key};
+    struct blob message = p->message;
     int err;
 
     memset(out, 0, sizeof(*out));
-    if (profile == NULL)
+    if (k.profile == NULL)
         return ERR_ARG;
-    p->message_bytes = (uint32_t)p->message.len;
-    p->width = (uint16_t)cover->width;
-    p->height = (uint16_t)cover->height;
-    err = image_init(&stego, p->width, p->height, 1);
-    if (err != 0)
-        return err;
-    memcpy(stego.pixels, cover->pixels, image_pixels(&stego));
-    err = profile->protect(seed, m, stego.pixels);
+    err = begin(&k, p, cover);
     if (err == 0)
-        err = measure(out, cover, &stego);
-    if (err == 0 && (pgm = malloc(PGM_HEADER_MAX + image_pixels(&stego))) == NULL)
-        err = ERR_NOMEM;
+        err = protect(&k, m, out->hidden);
     if (err == 0)
-        err = pgm_write(pgm, PGM_HEADER_MAX + image_pixels(&stego), &pgm_len, p->width, p->height,
-                        stego.pixels);
-    p->image = (struct blob){pgm, pgm_len};
+        err = measure(out, cover, &k.stego);
+    if (err == 0)
+        err = write_image(&k, p);
     if (err == 0)
         err = encode(out, m);
     p->image = (struct blob){NULL, 0};
-    free(pgm);
-    image_free(&stego);
+    p->message = message;
+    free(k.pgm);
+    free(k.field);
+    image_free(&k.stego);
     if (err != 0) {
         free(out->body);
-        memset(out, 0, sizeof(*out));
+        sodium_memzero(out, sizeof(*out));
     }
     return err;
 }
 
-int package_check(const struct msg *m, const uint8_t seed[KEY_BYTES])
+int package_hidden(uint8_t hidden[HIDDEN_MAX], const struct msg *m, const struct keybuf *key)
 {
     const struct profile *profile = profile_find(m->u.package.profile);
     const struct msg_package *p = &m->u.package;
+    struct stego_keys places;
     struct pgm_view image;
+    int err;
 
+    memset(hidden, 0, HIDDEN_MAX);
     if (profile == NULL)
         return ERR_ARG;
     if (p->message_bytes != p->message.len || pgm_parse(p->image.p, p->image.len, &image) != 0 ||
         image.width != p->width || image.height != p->height)
         return ERR_MALFORMED;
-    return profile->verify(seed, m, image.pixels);
+    profile->places(&places, key);
+    err = stego_extract(image.pixels, p->width, p->height, &places, (enum stego_code)p->codec,
+                        hidden, profile->hidden_bytes * 8);
+    sodium_memzero(&places, sizeof(places));
+    return err;
+}
+
+int package_open(struct package_opened *out, const struct msg *m, const struct keybuf *key)
+{
+    const struct profile *profile = profile_find(m->u.package.profile);
+    const struct msg_package *p = &m->u.package;
+    size_t len = 0;
+    int err;
+
+    memset(out, 0, sizeof(*out));
+    err = package_hidden(out->hidden, m, key);
+    if (err == 0 && profile->field_bytes != NULL) {
+        out->buf = malloc(p->message.len + 1);
+        if (out->buf == NULL)
+            err = ERR_NOMEM;
+    }
+    if (err == 0)
+        err = profile->open(key, m, out->hidden, out->buf, &len);
+    out->message = out->buf != NULL ? (struct blob){out->buf, len} : p->message;
+    return err;
+}
+
+void package_opened_free(struct package_opened *o)
+{
+    if (o->buf != NULL)
+        sodium_memzero(o->buf, o->message.len);
+    free(o->buf);
+    sodium_memzero(o, sizeof(*o));
 }

@@ -3,24 +3,60 @@
 
 #include <string.h>
 
-const struct profile profiles[] = {
-    {PROFILE_AUTH, "auth", 0, (MAC_BYTES + NONCE_BYTES) * 8, profile_auth_protect,
-     profile_auth_verify},
-};
+#include "common/err.h"
+
+const struct profile *const profiles[] = {&profile_auth};
 const size_t profile_count = sizeof(profiles) / sizeof(profiles[0]);
 
 const struct profile *profile_find(uint8_t id)
 {
     for (size_t i = 0; i < profile_count; i++)
-        if (profiles[i].id == id)
-            return &profiles[i];
+        if (profiles[i]->id == id)
+            return profiles[i];
     return NULL;
 }
 
 const struct profile *profile_by_name(const char *name)
 {
     for (size_t i = 0; i < profile_count; i++)
-        if (strcmp(profiles[i].name, name) == 0)
-            return &profiles[i];
+        if (strcmp(profiles[i]->name, name) == 0)
+            return profiles[i];
     return NULL;
+}
+
+int profile_ask(const struct neg_terms *t, const struct neg_ends *ends, struct neg_bytes *out,
+                struct neg_bytes *kept)
+{
+    const struct profile *p = profile_find(t->choice.profile);
+
+    out->len = kept->len = 0;
+    if (p == NULL)
+        return ERR_ARG;
+    return p->handshake != NULL ? p->handshake->ask(out, kept, t, ends) : 0;
+}
+
+int profile_answer(const struct neg_terms *t, const struct neg_ends *ends, const struct blob *asked,
+                   struct neg_bytes *out, struct session_keys *keys)
+{
+    const struct profile *p = profile_find(t->choice.profile);
+
+    out->len = 0;
+    if (p == NULL)
+        return ERR_ARG;
+    if (p->handshake != NULL)
+        return p->handshake->answer(out, keys, t, ends, asked);
+    return asked->len == 0 ? p->keys(keys, t) : ERR_AUTH;
+}
+
+int profile_finish(const struct neg_terms *t, const struct neg_ends *ends,
+                   const struct neg_bytes *kept, const struct blob *answered,
+                   struct session_keys *keys)
+{
+    const struct profile *p = profile_find(t->choice.profile);
+
+    if (p == NULL)
+        return ERR_ARG;
+    if (p->handshake != NULL)
+        return p->handshake->finish(keys, kept, t, ends, answered);
+    return answered->len == 0 ? p->keys(keys, t) : ERR_AUTH;
 }

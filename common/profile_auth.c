@@ -2,8 +2,9 @@
  * profile_auth.c - the profile `auth`: the message in clear, its header and itself under a 128-bit
  * tag; tag and nonce hidden in the cover by two keyed passes.
  *
- * From the message's seed come K1 and K2 (places), and mk (tag). The nonce is fresh, so that even
- * a sender whose state was rolled back does not make two tags of one key and input.
+ * The state of a session is its chain key, the key of a message the seed that the chain gives. From
+ * the seed come K1 and K2 (places), and mk (tag). The nonce is fresh, so that even a sender whose
+ * state was rolled back does not make two tags of one key and input.
  */
 #include "common/profile.h"
 
@@ -11,27 +12,33 @@
 
 #include "common/err.h"
 #include "common/kdf.h"
-#include "common/stego.h"
+#include "common/session.h"
 
-#define HIDDEN_BYTES (MAC_BYTES + NONCE_BYTES)
-#define HEADER_MAX   256
+#define HEADER_MAX 256
 
-struct message_keys {
-    struct stego_keys places;
-    uint8_t mk[KEY_BYTES];
-};
-
-static void derive(struct message_keys *k, const uint8_t seed[KEY_BYTES])
+static int take_key(struct keybuf *key, struct keybuf *state)
 {
-    kdf_derive(k->places.k1, KEY_BYTES, seed, "inkpost auth K1", NULL, 0);
-    kdf_derive(k->places.k2, KEY_BYTES, seed, "inkpost auth K2", NULL, 0);
-    kdf_derive(k->mk, KEY_BYTES, seed, "inkpost auth mk", NULL, 0);
+    uint8_t seed[KEY_BYTES];
+
+    if (state->len != KEY_BYTES)
+        return ERR_STATE;
+    session_step(state->b, seed);
+    keybuf_set(key, seed, KEY_BYTES);
+    sodium_memzero(seed, sizeof(seed));
+    return 0;
 }
 
-static int make_tag(uint8_t tag[MAC_BYTES], const uint8_t mk[KEY_BYTES],
-                    const uint8_t nonce[NONCE_BYTES], const struct msg *m)
+static void places(struct stego_keys *out, const struct keybuf *key)
 {
-    uint8_t header[HEADER_MAX];
+    kdf_derive(out->k1, KEY_BYTES, key->b, "inkpost auth K1", NULL, 0);
+    kdf_derive(out->k2, KEY_BYTES, key->b, "inkpost auth K2", NULL, 0);
+}
+
+static int make_tag(uint8_t tag[MAC_BYTES], const struct keybuf *key,
+                    const uint8_t nonce[NONCE_BYTES], const struct msg *m,
+                    const struct blob *message)
+{
+    uint8_t header[HEADER_MAX], mk[KEY_BYTES];
     struct wbuf w;
     struct kdf h;
 
@@ -39,48 +46,47 @@ static int make_tag(uint8_t tag[MAC_BYTES], const uint8_t mk[KEY_BYTES],
     msg_encode_before(m, "message", &w);
     if (wbuf_err(&w) != 0)
         return wbuf_err(&w);
+    kdf_derive(mk, KEY_BYTES, key->b, "inkpost auth mk", NULL, 0);
     kdf_init(&h, mk, KEY_BYTES, "inkpost auth tag", MAC_BYTES);
     kdf_field(&h, nonce, NONCE_BYTES);
     kdf_field(&h, header, w.len);
-    kdf_field(&h, m->u.package.message.p, m->u.package.message.len);
+    kdf_field(&h, message->p, message->len);
     kdf_final(&h, tag, MAC_BYTES);
+    sodium_memzero(mk, sizeof(mk));
     return 0;
 }
 
-int profile_auth_protect(const uint8_t seed[KEY_BYTES], const struct msg *m, uint8_t *pixels)
+static int make(const struct keybuf *key, const struct msg *m, const struct blob *message,
+                uint8_t *field, uint8_t *hidden)
 {
-    const struct msg_package *p = &m->u.package;
-    uint8_t hidden[HIDDEN_BYTES];
-    struct message_keys k;
-    int err;
-
-    derive(&k, seed);
+    (void)field;
     randombytes_buf(hidden + MAC_BYTES, NONCE_BYTES);
-    err = make_tag(hidden, k.mk, hidden + MAC_BYTES, m);
-    if (err == 0)
-        err = stego_embed(pixels, p->width, p->height, &k.places, (enum stego_code)p->codec, hidden,
-                          sizeof(hidden) * 8);
-    sodium_memzero(&k, sizeof(k));
-    sodium_memzero(hidden, sizeof(hidden));
-    return err;
+    return make_tag(hidden, key, hidden + MAC_BYTES, m, message);
 }
 
-int profile_auth_verify(const uint8_t seed[KEY_BYTES], const struct msg *m, const uint8_t *pixels)
+static int open(const struct keybuf *key, const struct msg *m, const uint8_t *hidden,
+                uint8_t *message, size_t *len)
 {
-    const struct msg_package *p = &m->u.package;
-    uint8_t hidden[HIDDEN_BYTES], tag[MAC_BYTES];
-    struct message_keys k;
+    uint8_t tag[MAC_BYTES];
     int err;
 
-    derive(&k, seed);
-    err = stego_extract(pixels, p->width, p->height, &k.places, (enum stego_code)p->codec, hidden,
-                        sizeof(hidden) * 8);
-    if (err == 0)
-        err = make_tag(tag, k.mk, hidden + MAC_BYTES, m);
+    (void)message, (void)len;
+    err = make_tag(tag, key, hidden + MAC_BYTES, m, &m->u.package.message);
     if (err == 0 && sodium_memcmp(hidden, tag, MAC_BYTES) != 0)
         err = ERR_AUTH;
-    sodium_memzero(&k, sizeof(k));
-    sodium_memzero(hidden, sizeof(hidden));
     sodium_memzero(tag, sizeof(tag));
     return err;
 }
+
+const struct profile profile_auth = {
+    .id = PROFILE_AUTH,
+    .name = "auth",
+    .shk = pair_keys_derive_shk,
+    .sk = pair_keys_derive_sk,
+    .handshake = &neg_kkpsk2,
+    .take_key = take_key,
+    .hidden_bytes = MAC_BYTES + NONCE_BYTES,
+    .places = places,
+    .make = make,
+    .open = open,
+};

@@ -269,7 +269,7 @@ local MESSAGES = {
         fields = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
             { name = "sealed", kind = "blob", size = 512, doc = "NEG_BODY sealed to the cloud" },
-            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 1" },
+            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 1; empty in a profile without a handshake" },
         },
     },
     [0x24] = {
@@ -291,7 +291,7 @@ local MESSAGES = {
         fields = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
             { name = "sealed", kind = "blob", size = 512, doc = "NEG_BODY sealed to the responder" },
-            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 1" },
+            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 1; empty in a profile without a handshake" },
         },
     },
     [0x26] = {
@@ -304,7 +304,7 @@ local MESSAGES = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
             { name = "reason", kind = "u16", size = 0, doc = "0 accepted, else why not" },
             { name = "sealed", kind = "blob", size = 512, doc = "NEG_BODY sealed to the cloud; empty when not accepted" },
-            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 2; empty when not accepted" },
+            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 2; empty when not accepted, or without a handshake" },
         },
     },
     [0x27] = {
@@ -316,7 +316,7 @@ local MESSAGES = {
         fields = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
             { name = "sealed", kind = "blob", size = 512, doc = "NEG_BODY sealed to the initiator" },
-            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 2" },
+            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 2; empty in a profile without a handshake" },
         },
     },
     [0x28] = {
@@ -476,7 +476,7 @@ local MESSAGES = {
         fields = {
             { name = "to", kind = "id", size = 0, doc = "the device it is sealed to" },
             { name = "peer", kind = "id", size = 0, doc = "the other device" },
-            { name = "shk", kind = "bytes", size = 32, doc = "pair key Shk" },
+            { name = "shk", kind = "blob", size = 64, doc = "pair key Shk" },
         },
     },
     [0x82] = {
@@ -488,7 +488,7 @@ local MESSAGES = {
         fields = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
             { name = "salt", kind = "bytes", size = 32, doc = "session salt d^r, a ristretto255 element" },
-            { name = "sk", kind = "bytes", size = 32, doc = "salt key Sk of this session" },
+            { name = "sk", kind = "blob", size = 64, doc = "salt key Sk of this session" },
         },
     },
     [0x83] = {
@@ -499,11 +499,11 @@ local MESSAGES = {
         device = { },
         fields = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
-            { name = "masked", kind = "bytes", size = 32, doc = "salt XOR Sk" },
+            { name = "masked", kind = "blob", size = 64, doc = "salt XOR Sk, as long as Sk; the salt is repeated or cut to that" },
             { name = "cloud", kind = "bytes", size = 32, doc = "the cloud's identity: its static key" },
             { name = "initiator", kind = "id", size = 0, doc = "the sending device" },
             { name = "responder", kind = "id", size = 0, doc = "the receiving device" },
-            { name = "shk", kind = "bytes", size = 32, doc = "pair key Shk" },
+            { name = "shk", kind = "blob", size = 64, doc = "pair key Shk" },
         },
     },
 }

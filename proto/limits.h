@@ -6,6 +6,7 @@
 
 #define ID_MAX            64           /* device id: 1..64 of a-z 0-9 . _ - */
 #define KEY_BYTES         32           /* an X25519 key, and every derived secret */
+#define PAIR_KEY_MAX      64           /* Shk, Sk: as long as the profile makes them */
 #define TOKEN_BYTES       16           /* enrolment token */
 #define SESSION_ID_BYTES  32           /* first half of the Noise handshake hash */
 #define NEG_ID_BYTES      16           /* the cloud's name T of a negotiation */

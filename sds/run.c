@@ -236,8 +236,8 @@ static int prepare(struct streaming *s)
         return fail(EXIT_USAGE, "--to %s is this device itself", s->o->to);
     if (s->o->covers == NULL)
         return fail(EXIT_USAGE, "--covers FOLDER is missing: the pictures that carry the tags");
-    if (cover_set_load(&s->covers, s->o->covers, s->kind.code, s->kind.profile->hidden_bits, why,
-                       sizeof(why)) != 0)
+    if (cover_set_load(&s->covers, s->o->covers, s->kind.code, s->kind.profile->hidden_bytes * 8,
+                       why, sizeof(why)) != 0)
         return fail(EXIT_FAILED, "%s", why);
     if (outbox_count(s->device.db, s->o->to, &queued, &packed) != 0)
         return fail(EXIT_FAILED, "cannot read %s/state.db", s->device.home.dir);

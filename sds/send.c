@@ -249,8 +249,8 @@ static int start(struct sending *s, const struct message_kind *kind)
 
     if (code == 0 && s->o->cover == NULL)
         code = fail(EXIT_USAGE, "--cover IMAGE is missing: the picture that carries the tag");
-    if (code == 0 && cover_load(&cover, s->o->cover, kind->code, kind->profile->hidden_bits, why,
-                                sizeof(why)) != 0)
+    if (code == 0 && cover_load(&cover, s->o->cover, kind->code, kind->profile->hidden_bytes * 8,
+                                why, sizeof(why)) != 0)
         code = fail(EXIT_FAILED, "%s", why);
     if (code == 0 && s->n > 1)
         fprintf(stderr, "sds send: the same cover goes to %zu receivers; who sees two of the "

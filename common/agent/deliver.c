@@ -2,8 +2,9 @@
  * deliver.c - what becomes of a package: which session and which key it belongs to, whether it is
  * genuine, and what is recorded of it.
  *
- * The header is not to be believed before the hidden tag has verified: the chain key is stepped on
- * a copy, and nothing is written for a package that fails.
+ * The header is not to be believed before the hidden tag has verified: the session's state steps on
+ * a copy, and nothing is written for a package that fails; but it ends a session whose profile
+ * cannot pass over a message.
  */
 #include "common/agent/receiving.h"
 
@@ -17,8 +18,9 @@
 
 /* Key material for one index. Secret. */
 struct attempt {
-    uint8_t seed[KEY_BYTES];
-    uint8_t chain[KEY_BYTES]; /* of index + 1, unless was_skipped */
+    const struct profile *profile; /* the session's */
+    struct keybuf key;
+    struct keybuf state; /* of index + 1, unless was_skipped */
     int was_skipped;
 };
 
@@ -58,36 +60,41 @@ static void begin(struct verdict *v, const struct msg_package *p, const uint8_t 
     v->profile = p->profile;
 }
 
-/* The seed of an index: kept when the index was passed over, else by stepping a copy of the chain.
- * ERR_NOTFOUND when there is none. */
-static int find_seed(const struct delivery *d, const struct recv_session *s, uint64_t index,
-                     struct attempt *a)
+/* The key of an index: kept when the index was passed over, else by stepping a copy of the state.
+ * ERR_NOTFOUND when there is none. A state that only a package can turn has one key, whatever index
+ * the header claims. */
+static int find_key(const struct delivery *d, const struct recv_session *s, uint64_t index,
+                    struct attempt *a)
 {
+    uint64_t first = a->profile->turn == NULL ? s->next : index;
+    int err = 0;
+
     if (index < s->next) {
         a->was_skipped = 1;
-        return recv_skipped_get(d->db, s->keys.session, index, a->seed);
+        return recv_skipped_get(d->db, s->keys.session, index, &a->key);
     }
     if (index >= SESSION_INDEX_MAX || index - s->next > SESSION_AHEAD_MAX)
         return ERR_NOTFOUND;
-    memcpy(a->chain, s->keys.chain, KEY_BYTES);
-    for (uint64_t i = s->next; i <= index; i++)
-        session_step(a->chain, a->seed);
-    return 0;
+    a->state = s->keys.state;
+    for (uint64_t i = first; err == 0 && i <= index; i++)
+        err = a->profile->take_key(&a->key, &a->state);
+    return err;
 }
 
-/* Keep the seeds from s->next up to index, and move on behind it. */
+/* Keep the keys from s->next up to index, and move on behind it. */
 static int advance(const struct delivery *d, struct recv_session *s, uint64_t index,
                    const struct attempt *a)
 {
-    uint8_t seed[KEY_BYTES];
+    struct keybuf key = {0};
     int err = 0;
 
-    for (; err == 0 && s->next < index; s->next++) {
-        session_step(s->keys.chain, seed);
-        err = recv_skipped_put(d->db, s->keys.session, s->next, seed);
+    for (; err == 0 && a->profile->turn == NULL && s->next < index; s->next++) {
+        err = a->profile->take_key(&key, &s->keys.state);
+        if (err == 0)
+            err = recv_skipped_put(d->db, s->keys.session, s->next, &key);
     }
-    sodium_memzero(seed, sizeof(seed));
-    memcpy(s->keys.chain, a->chain, KEY_BYTES);
+    keybuf_wipe(&key);
+    s->keys.state = a->state;
     s->next = index + 1;
     return err;
 }
@@ -115,7 +122,8 @@ static int update_session(const struct delivery *d, struct recv_session *s, cons
 }
 
 static int put_message(const struct delivery *d, const struct recv_session *s,
-                       const struct msg_package *p, struct verdict *v)
+                       const struct msg_package *p, const struct blob *message,
+                       struct verdict *v)
 {
     struct inbox_record r = {.index = p->index, .seq = p->seq, .profile = p->profile};
     uint64_t last;
@@ -131,32 +139,45 @@ static int put_message(const struct delivery *d, const struct recv_session *s,
     if (p->seq > last)
         err = recv_last_set(d->db, s, p->seq);
     if (err == 0 && d->save != NULL)
-        err = save_files(d->save, &r, &p->message, &p->image);
+        err = save_files(d->save, &r, message, &p->image);
     if (err == 0)
-        err = inbox_put(d->db, &r, &p->message, &v->inbox_id);
+        err = inbox_put(d->db, &r, message, &v->inbox_id);
     v->line = LINE_MESSAGE;
     return err;
 }
 
+/* A failed check: where the state turns by each message, the session is over. */
+static int refuse(const struct delivery *d, struct recv_session *s, const struct attempt *a,
+                  struct verdict *v, unsigned reason)
+{
+    rejected(v, s, reason);
+    if (a->profile->turn == NULL)
+        return 0;
+    keybuf_wipe(&s->keys.state);
+    return recv_session_save(d->db, s);
+}
+
 /* There is a key for it: does the package verify? */
 static int check(const struct delivery *d, const struct msg *m, struct recv_session *s,
-                 const struct attempt *a, struct verdict *v)
+                 struct attempt *a, struct verdict *v)
 {
+    struct package_opened opened = {.buf = NULL};
     int err = ERR_AUTH;
 
     if (m->u.package.profile == s->profile)
-        err = package_check(m, a->seed);
-    if (err == ERR_NOMEM)
-        return err;
-    if (err != 0) {
-        rejected(v, s, err == ERR_MALFORMED ? REASON_IMAGE : REASON_BAD_TAG);
-        return 0;
+        err = package_open(&opened, m, &a->key);
+    if (err == 0) {
+        if (a->profile->turn != NULL)
+            a->profile->turn(&a->state, opened.hidden);
+        err = update_session(d, s, a, v);
+        if (err == 0)
+            err = put_message(d, s, &m->u.package, &opened.message, v);
+        if (err == 0)
+            sign(v, s, RECEIPT_VERIFIED);
+    } else if (err != ERR_NOMEM) {
+        err = refuse(d, s, a, v, err == ERR_MALFORMED ? REASON_IMAGE : REASON_BAD_TAG);
     }
-    err = update_session(d, s, a, v);
-    if (err == 0)
-        err = put_message(d, s, &m->u.package, v);
-    if (err == 0)
-        sign(v, s, RECEIPT_VERIFIED);
+    package_opened_free(&opened);
     return err;
 }
 
@@ -164,7 +185,7 @@ static int judge(const struct delivery *d, const struct msg *m, struct recv_sess
                  struct verdict *v)
 {
     uint8_t seen[DIGEST_BYTES];
-    struct attempt a = {.was_skipped = 0};
+    struct attempt a = {.profile = profile_find(s->profile)};
     int err = recv_seen_get(d->db, s->keys.session, v->receipt.index, seen);
 
     if (err == 0) {
@@ -176,10 +197,13 @@ static int judge(const struct delivery *d, const struct msg *m, struct recv_sess
     }
     if (err != ERR_NOTFOUND)
         return err;
-    err = find_seed(d, s, v->receipt.index, &a);
+    err = a.profile != NULL ? find_key(d, s, v->receipt.index, &a) : ERR_VERSION;
     if (err == 0)
         err = check(d, m, s, &a, v);
-    else if (err == ERR_NOTFOUND) {
+    else if (err == ERR_STATE) {
+        unverifiable(v, REASON_NO_SESSION);
+        err = 0;
+    } else if (err == ERR_NOTFOUND) {
         unverifiable(v, REASON_INDEX);
         err = 0;
     }

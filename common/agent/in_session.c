@@ -30,7 +30,7 @@ int recv_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES],
         sql_get_text(&q, s->peer, sizeof(s->peer));
         s->enrolment = sql_get_u64(&q);
         sql_get_fixed(&q, s->negotiation, NEG_ID_BYTES);
-        sql_get_fixed(&q, s->keys.chain, KEY_BYTES);
+        s->keys.state.len = sql_get_short(&q, s->keys.state.b, sizeof(s->keys.state.b));
         sql_get_fixed(&q, s->keys.receipt, KEY_BYTES);
         sql_get_fixed(&q, s->keys.confirm, KEY_BYTES);
         s->next = sql_get_u64(&q);
@@ -79,7 +79,7 @@ int recv_session_put(struct sql *db, const struct recv_session *s)
     sql_put_text(&q, s->peer);
     sql_put_u64(&q, s->enrolment);
     sql_put_bytes(&q, s->negotiation, NEG_ID_BYTES);
-    sql_put_bytes(&q, s->keys.chain, KEY_BYTES);
+    sql_put_bytes(&q, s->keys.state.b, s->keys.state.len);
     sql_put_bytes(&q, s->keys.receipt, KEY_BYTES);
     sql_put_bytes(&q, s->keys.confirm, KEY_BYTES);
     sql_put_u64(&q, s->next);
@@ -96,7 +96,7 @@ int recv_session_save(struct sql *db, const struct recv_session *s)
     struct sql_query q;
 
     sql_ask(&q, db, "UPDATE recv_session SET chain = ?, next = ?, used = ? WHERE session = ?");
-    sql_put_bytes(&q, s->keys.chain, KEY_BYTES);
+    sql_put_bytes(&q, s->keys.state.b, s->keys.state.len);
     sql_put_u64(&q, s->next);
     sql_put_i64(&q, s->used);
     sql_put_bytes(&q, s->keys.session, SESSION_ID_BYTES);
@@ -180,32 +180,32 @@ int recv_answer_put(struct sql *db, const struct recv_answer *a)
     return sql_do(&q);
 }
 
-/* The 32 bytes that a table keyed by (session, idx) holds. */
-static int get_32(struct sql *db, const char *text, const uint8_t *session, uint64_t index,
-                  uint8_t out[32])
+/* The short bytes that a table keyed by (session, idx) holds. */
+static int get_indexed(struct sql *db, const char *text, const uint8_t *session, uint64_t index,
+                       struct keybuf *out)
 {
     struct sql_query q;
     int found;
 
-    memset(out, 0, 32);
+    keybuf_wipe(out);
     sql_ask(&q, db, text);
     sql_put_bytes(&q, session, SESSION_ID_BYTES);
     sql_put_u64(&q, index);
     found = sql_row(&q);
     if (found)
-        sql_get_fixed(&q, out, 32);
+        out->len = sql_get_short(&q, out->b, sizeof(out->b));
     return found_or(found, sql_end(&q));
 }
 
-static int put_32(struct sql *db, const char *text, const uint8_t *session, uint64_t index,
-                  const uint8_t in[32])
+static int put_indexed(struct sql *db, const char *text, const uint8_t *session, uint64_t index,
+                       const struct blob *in)
 {
     struct sql_query q;
 
     sql_ask(&q, db, text);
     sql_put_bytes(&q, session, SESSION_ID_BYTES);
     sql_put_u64(&q, index);
-    sql_put_bytes(&q, in, 32);
+    sql_put_bytes(&q, in->p, in->len);
     return sql_do(&q);
 }
 
@@ -220,17 +220,19 @@ static int delete_index(struct sql *db, const char *text, const uint8_t *session
 }
 
 int recv_skipped_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
-                     uint8_t seed[KEY_BYTES])
+                     struct keybuf *key)
 {
-    return get_32(db, "SELECT seed FROM recv_skipped WHERE session = ? AND idx = ?", session, index,
-                  seed);
+    return get_indexed(db, "SELECT seed FROM recv_skipped WHERE session = ? AND idx = ?", session,
+                       index, key);
 }
 
 int recv_skipped_put(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
-                     const uint8_t seed[KEY_BYTES])
+                     const struct keybuf *key)
 {
-    return put_32(db, "INSERT INTO recv_skipped (session, idx, seed) VALUES (?, ?, ?)", session,
-                  index, seed);
+    struct blob b = keybuf_blob(key);
+
+    return put_indexed(db, "INSERT INTO recv_skipped (session, idx, seed) VALUES (?, ?, ?)",
+                       session, index, &b);
 }
 
 int recv_skipped_delete(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index)
@@ -242,15 +244,19 @@ int recv_skipped_delete(struct sql *db, const uint8_t session[SESSION_ID_BYTES],
 int recv_seen_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
                   uint8_t digest[DIGEST_BYTES])
 {
-    return get_32(db, "SELECT digest FROM recv_seen WHERE session = ? AND idx = ?", session, index,
-                  digest);
+    struct keybuf got;
+    int err = get_indexed(db, "SELECT digest FROM recv_seen WHERE session = ? AND idx = ?", session,
+                          index, &got);
+
+    memcpy(digest, got.b, DIGEST_BYTES);
+    return err == 0 && got.len != DIGEST_BYTES ? ERR_MALFORMED : err;
 }
 
 int recv_seen_put(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
                   const uint8_t digest[DIGEST_BYTES])
 {
-    return put_32(db, "INSERT INTO recv_seen (session, idx, digest) VALUES (?, ?, ?)", session,
-                  index, digest);
+    return put_indexed(db, "INSERT INTO recv_seen (session, idx, digest) VALUES (?, ?, ?)", session,
+                       index, &(struct blob){digest, DIGEST_BYTES});
 }
 
 int recv_window(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t oldest)

@@ -21,7 +21,7 @@
 
 /* The responder's end of a session. Holds secrets: wipe after use. */
 struct recv_session {
-    struct session_keys keys; /* chain is the key of index `next` */
+    struct session_keys keys; /* the state is that of index `next`; empty: the session has ended */
     char peer[ID_MAX + 1];
     uint64_t enrolment; /* of the peer: enrolled anew it counts its messages anew */
     uint8_t negotiation[NEG_ID_BYTES];
@@ -61,7 +61,7 @@ int recv_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES],
                      struct recv_session *s);
 /* Add; of the peer's unused sessions only the newest PROVISIONAL_MAX are kept. */
 int recv_session_put(struct sql *db, const struct recv_session *s);
-/* Save chain key, next index and first use. */
+/* Save state, next index and first use. */
 int recv_session_save(struct sql *db, const struct recv_session *s);
 /* s is the one in use now: the peer's sessions that were made no later count as retired. */
 int recv_session_retire_others(struct sql *db, const struct recv_session *s, int64_t now);
@@ -73,17 +73,17 @@ int recv_session_delete_peer(struct sql *db, const char *peer);
 int recv_answer_get(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES], struct recv_answer *a);
 int recv_answer_put(struct sql *db, const struct recv_answer *a);
 
-/* Seeds of indices that were passed over, and digests of packages that were verified. */
+/* Keys of indices that were passed over, and digests of packages that were verified. */
 int recv_skipped_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
-                     uint8_t seed[KEY_BYTES]);
+                     struct keybuf *key);
 int recv_skipped_put(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
-                     const uint8_t seed[KEY_BYTES]);
+                     const struct keybuf *key);
 int recv_skipped_delete(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index);
 int recv_seen_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
                   uint8_t digest[DIGEST_BYTES]);
 int recv_seen_put(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
                   const uint8_t digest[DIGEST_BYTES]);
-/* Forget seeds and digests of indices below `oldest`. */
+/* Forget keys and digests of indices below `oldest`. */
 int recv_window(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t oldest);
 
 /* The highest seq verified of the session's peer, under the enrolment that it made the session

@@ -10,6 +10,7 @@
 
 #include "common/agent/peers.h"
 #include "common/err.h"
+#include "common/profile.h"
 #include "common/session.h"
 
 #define NEGOTIATION_AGE_MAX_US (7LL * 24 * 60 * 60 * 1000000)
@@ -82,7 +83,7 @@ static int take_pair(struct stream *s, const struct msg_peer *m)
                      strcmp(body.u.pair_body.peer, s->peer) != 0))
         err = ERR_AUTH;
     if (err == 0) {
-        memcpy(s->shk, body.u.pair_body.shk, KEY_BYTES);
+        keybuf_set(&s->shk, body.u.pair_body.shk.p, body.u.pair_body.shk.len);
         memcpy(s->key, m->key, KEY_BYTES);
         s->has_peer = 1;
     }
@@ -126,7 +127,7 @@ static int take_terms(struct stream *s, const struct msg_salt *m, struct neg_ter
     memcpy(t->responder, s->peer, sizeof(t->responder));
     t->i_offer = (struct offer){m->i_profiles, m->i_suites, m->i_codecs};
     t->r_offer = (struct offer){m->r_profiles, m->r_suites, m->r_codecs};
-    memcpy(t->shk, s->shk, KEY_BYTES);
+    t->shk = s->shk;
     if (strcmp(m->initiator, t->initiator) != 0 || strcmp(m->responder, t->responder) != 0 ||
         !offer_equal(&t->i_offer, &c->offer) ||
         offer_choose(&t->choice, &t->i_offer, &t->r_offer) != 0 ||
@@ -140,7 +141,7 @@ static int take_terms(struct stream *s, const struct msg_salt *m, struct neg_ter
         err = ERR_AUTH;
     if (err == 0) {
         memcpy(t->salt, body.u.salt_body.salt, KEY_BYTES);
-        memcpy(t->sk, body.u.salt_body.sk, KEY_BYTES);
+        keybuf_set(&t->sk, body.u.salt_body.sk.p, body.u.salt_body.sk.len);
     }
     sodium_memzero(plain, sizeof(plain));
     sodium_memzero(&body, sizeof(body));
@@ -151,26 +152,22 @@ static int take_terms(struct stream *s, const struct msg_salt *m, struct neg_ter
 static int make_request(struct stream *s, const struct neg_terms *t, struct out_negotiation *n)
 {
     const struct home *home = s->sender->config.home;
-    uint8_t sealed[NEG_SEALED_MAX], noise[256];
+    struct neg_ends ends = {&home->secrets->key, s->key};
     struct msg m = {.type = MSG_NEG_REQUEST};
-    struct noise_handshake hs;
-    size_t sealed_len, noise_len;
+    uint8_t sealed[NEG_SEALED_MAX];
+    struct neg_bytes asked;
+    size_t sealed_len;
     struct wbuf w;
     int err;
 
-    err = neg_noise_start(&hs, t, 1, &home->secrets->key, s->key);
-    if (err == 0)
-        err = noise_write(&hs, NULL, 0, noise, sizeof(noise), &noise_len);
-    if (err == 0)
-        err = noise_save(&hs, n->handshake);
+    err = profile_ask(t, &ends, &asked, &n->kept);
     if (err == 0)
         err = neg_body_seal(t, home->cloud_key, sealed, &sealed_len);
-    noise_wipe(&hs);
     if (err != 0)
         return err;
     memcpy(m.u.neg_request.negotiation, t->negotiation, NEG_ID_BYTES);
     m.u.neg_request.sealed = (struct blob){sealed, sealed_len};
-    m.u.neg_request.noise = (struct blob){noise, noise_len};
+    m.u.neg_request.noise = (struct blob){asked.b, asked.len};
     wbuf_init(&w, n->body, sizeof(n->body));
     msg_encode(&m, &w);
     n->body_len = w.len;
@@ -183,9 +180,9 @@ static int save_request(struct stream *s, const struct neg_terms *t, struct out_
     n->request = s->request;
     memcpy(n->negotiation, t->negotiation, NEG_ID_BYTES);
     memcpy(n->salt, t->salt, KEY_BYTES);
-    memcpy(n->sk, t->sk, KEY_BYTES);
-    memcpy(n->shk, t->shk, KEY_BYTES);
-    n->profile = t->choice.profile;
+    n->sk = t->sk;
+    n->shk = t->shk;
+    n->choice = t->choice;
     n->codecs = t->r_offer.codecs;
     n->created = state_now_us();
     sender_commit(s->sender);
@@ -215,7 +212,7 @@ void initiate_on_salt(struct sender *sender, const struct msg_salt *m)
     }
     sodium_memzero(&t, sizeof(t));
     sodium_memzero(&n, sizeof(n));
-    sodium_memzero(s->shk, sizeof(s->shk));
+    keybuf_wipe(&s->shk);
 }
 
 void initiate_on_pending(struct sender *sender, const struct msg_neg_pending *m)
@@ -244,9 +241,8 @@ static int finish(struct sender *sender, const struct out_negotiation *n,
                   const struct msg_neg_result *m, struct out_session *out)
 {
     const struct home *home = sender->config.home;
-    struct noise_handshake hs;
-    struct neg_terms t = {0};
-    size_t len;
+    struct neg_ends ends = {&home->secrets->key, NULL};
+    struct neg_terms t = {.choice = n->choice, .sk = n->sk, .shk = n->shk};
     int err;
 
     memcpy(t.negotiation, n->negotiation, NEG_ID_BYTES);
@@ -254,20 +250,12 @@ static int finish(struct sender *sender, const struct out_negotiation *n,
     memcpy(t.initiator, home->id, sizeof(t.initiator));
     memcpy(t.responder, n->peer, sizeof(t.responder));
     memcpy(t.salt, n->salt, KEY_BYTES);
-    memcpy(t.sk, n->sk, KEY_BYTES);
-    memcpy(t.shk, n->shk, KEY_BYTES);
     err = neg_body_check(&t, &m->sealed, &home->secrets->key);
     if (err == 0)
-        err = noise_load(&hs, n->handshake, sizeof(n->handshake), &home->secrets->key);
-    if (err == 0) {
-        err = noise_read(&hs, m->noise.p, m->noise.len, NULL, 0, &len);
-        if (err == 0)
-            err = neg_session_keys(&hs, &out->keys);
-        noise_wipe(&hs);
-    }
+        err = profile_finish(&t, &ends, &n->kept, &m->noise, &out->keys);
     memcpy(out->peer, n->peer, sizeof(out->peer));
     memcpy(out->negotiation, n->negotiation, NEG_ID_BYTES);
-    out->profile = n->profile;
+    out->profile = n->choice.profile;
     out->codecs = n->codecs;
     out->created = state_now_us();
     sodium_memzero(&t, sizeof(t));

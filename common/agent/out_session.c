@@ -14,6 +14,11 @@ static void read_list(struct sql_query *q, struct list *l)
     l->n = (uint8_t)sql_get_short(q, l->v, sizeof(l->v));
 }
 
+static void get_key(struct sql_query *q, struct keybuf *k)
+{
+    k->len = sql_get_short(q, k->b, sizeof(k->b));
+}
+
 static int read_session(struct sql_query *q, struct out_session *s)
 {
     int found, err;
@@ -24,7 +29,7 @@ static int read_session(struct sql_query *q, struct out_session *s)
         sql_get_fixed(q, s->keys.session, SESSION_ID_BYTES);
         sql_get_text(q, s->peer, sizeof(s->peer));
         sql_get_fixed(q, s->negotiation, NEG_ID_BYTES);
-        sql_get_fixed(q, s->keys.chain, KEY_BYTES);
+        get_key(q, &s->keys.state);
         sql_get_fixed(q, s->keys.receipt, KEY_BYTES);
         sql_get_fixed(q, s->keys.confirm, KEY_BYTES);
         s->next = sql_get_u64(q);
@@ -77,7 +82,7 @@ int out_session_retire(struct sql *db, const char *peer)
 {
     struct sql_query q;
 
-    sql_ask(&q, db, "UPDATE send_session SET current = 0, chain = zeroblob(32)"
+    sql_ask(&q, db, "UPDATE send_session SET current = 0, chain = zeroblob(length(chain))"
                     " WHERE peer = ? AND current = 1");
     sql_put_text(&q, peer);
     return sql_do(&q);
@@ -87,7 +92,7 @@ int out_session_retire_this(struct sql *db, const uint8_t session[SESSION_ID_BYT
 {
     struct sql_query q;
 
-    sql_ask(&q, db, "UPDATE send_session SET current = 0, chain = zeroblob(32)"
+    sql_ask(&q, db, "UPDATE send_session SET current = 0, chain = zeroblob(length(chain))"
                     " WHERE session = ? AND current = 1");
     sql_put_bytes(&q, session, SESSION_ID_BYTES);
     return sql_do(&q);
@@ -106,7 +111,7 @@ int out_session_put(struct sql *db, const struct out_session *s)
     sql_put_bytes(&q, s->keys.session, SESSION_ID_BYTES);
     sql_put_text(&q, s->peer);
     sql_put_bytes(&q, s->negotiation, NEG_ID_BYTES);
-    sql_put_bytes(&q, s->keys.chain, KEY_BYTES);
+    sql_put_bytes(&q, s->keys.state.b, s->keys.state.len);
     sql_put_bytes(&q, s->keys.receipt, KEY_BYTES);
     sql_put_bytes(&q, s->keys.confirm, KEY_BYTES);
     sql_put_u64(&q, s->next);
@@ -121,7 +126,7 @@ int out_session_save(struct sql *db, const struct out_session *s)
     struct sql_query q;
 
     sql_ask(&q, db, "UPDATE send_session SET chain = ?, next = ? WHERE session = ?");
-    sql_put_bytes(&q, s->keys.chain, KEY_BYTES);
+    sql_put_bytes(&q, s->keys.state.b, s->keys.state.len);
     sql_put_u64(&q, s->next);
     sql_put_bytes(&q, s->keys.session, SESSION_ID_BYTES);
     return sql_do(&q);
@@ -134,7 +139,8 @@ int out_session_sweep(struct sql *db)
 }
 
 #define NEGOTIATION_COLUMNS                                                                        \
-    "peer, request, negotiation, salt, sk, shk, profile, codecs, handshake, body, created"
+    "peer, request, negotiation, salt, sk, shk, profile, suite, codecs, handshake, body,"   \
+    " created"
 
 static int read_negotiation(struct sql_query *q, struct out_negotiation *n)
 {
@@ -147,11 +153,12 @@ static int read_negotiation(struct sql_query *q, struct out_negotiation *n)
         n->request = sql_get_u64(q);
         sql_get_fixed(q, n->negotiation, NEG_ID_BYTES);
         sql_get_fixed(q, n->salt, KEY_BYTES);
-        sql_get_fixed(q, n->sk, KEY_BYTES);
-        sql_get_fixed(q, n->shk, KEY_BYTES);
-        n->profile = (uint8_t)sql_get_i64(q);
+        get_key(q, &n->sk);
+        get_key(q, &n->shk);
+        n->choice.profile = (uint8_t)sql_get_i64(q);
+        n->choice.suite = (uint8_t)sql_get_i64(q);
         read_list(q, &n->codecs);
-        sql_get_fixed(q, n->handshake, sizeof(n->handshake));
+        n->kept.len = sql_get_short(q, n->kept.b, sizeof(n->kept.b));
         n->body_len = sql_get_short(q, n->body, sizeof(n->body));
         n->created = sql_get_i64(q);
     }
@@ -184,16 +191,17 @@ int out_negotiation_put(struct sql *db, const struct out_negotiation *n)
 
     sql_ask(&q, db,
             "INSERT OR REPLACE INTO send_negotiation (" NEGOTIATION_COLUMNS ")"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     sql_put_text(&q, n->peer);
     sql_put_u64(&q, n->request);
     sql_put_bytes(&q, n->negotiation, NEG_ID_BYTES);
     sql_put_bytes(&q, n->salt, KEY_BYTES);
-    sql_put_bytes(&q, n->sk, KEY_BYTES);
-    sql_put_bytes(&q, n->shk, KEY_BYTES);
-    sql_put_i64(&q, n->profile);
+    sql_put_bytes(&q, n->sk.b, n->sk.len);
+    sql_put_bytes(&q, n->shk.b, n->shk.len);
+    sql_put_i64(&q, n->choice.profile);
+    sql_put_i64(&q, n->choice.suite);
     sql_put_bytes(&q, n->codecs.v, n->codecs.n);
-    sql_put_bytes(&q, n->handshake, sizeof(n->handshake));
+    sql_put_bytes(&q, n->kept.b, n->kept.len);
     sql_put_bytes(&q, n->body, n->body_len);
     sql_put_i64(&q, n->created);
     return sql_do(&q);

@@ -38,7 +38,7 @@ struct out_item {
 };
 
 struct out_session {
-    struct session_keys keys; /* chain is the key of index `next` */
+    struct session_keys keys; /* the state is that of index `next` */
     char peer[ID_MAX + 1];
     uint8_t negotiation[NEG_ID_BYTES];
     uint64_t next;
@@ -52,10 +52,11 @@ struct out_negotiation {
     char peer[ID_MAX + 1];
     uint64_t request;
     uint8_t negotiation[NEG_ID_BYTES];
-    uint8_t salt[KEY_BYTES], sk[KEY_BYTES], shk[KEY_BYTES];
-    uint8_t profile;
+    uint8_t salt[KEY_BYTES];
+    struct keybuf sk, shk;
+    struct choice choice; /* codec is not kept */
     struct list codecs;
-    uint8_t handshake[NOISE_SAVED_BYTES];
+    struct neg_bytes kept; /* of the handshake */
     uint8_t body[FRAME_PREAUTH_MAX]; /* the NEG_REQUEST as it was sent */
     size_t body_len;
     int64_t created;
@@ -98,7 +99,7 @@ int out_session_by_negotiation(struct sql *db, const uint8_t negotiation[NEG_ID_
                                struct out_session *s);
 /* Make s the current session of its peer; older ones stay for their receipts. */
 int out_session_put(struct sql *db, const struct out_session *s);
-/* Save chain key and next index. */
+/* Save state and next index. */
 int out_session_save(struct sql *db, const struct out_session *s);
 /* Is it time for a new one: too old, too many messages, or so many without a receipt that the
  * receiver could not step over them? Also when that cannot be found out. */

@@ -51,7 +51,8 @@ int deliver(const struct delivery *d, const struct msg *m, const uint8_t *body, 
 /* A peer as PEER introduced it. */
 struct met {
     char id[ID_MAX + 1];
-    uint8_t key[KEY_BYTES], shk[KEY_BYTES];
+    uint8_t key[KEY_BYTES];
+    struct keybuf shk;
     uint64_t enrolment;
     unsigned reason; /* why its negotiations are refused, or 0 */
 };

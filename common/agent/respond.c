@@ -131,7 +131,7 @@ static void note_changed_key(const struct responder *r, const struct msg_peer *m
 }
 
 /* The pair key, sealed to us and about this peer. */
-static int open_pair(const struct responder *r, const struct msg_peer *m, uint8_t shk[KEY_BYTES])
+static int open_pair(const struct responder *r, const struct msg_peer *m, struct keybuf *shk)
 {
     uint8_t plain[256];
     struct msg inner;
@@ -142,7 +142,7 @@ static int open_pair(const struct responder *r, const struct msg_peer *m, uint8_
                      strcmp(inner.u.pair_body.peer, m->peer) != 0))
         err = ERR_AUTH;
     if (err == 0)
-        memcpy(shk, inner.u.pair_body.shk, KEY_BYTES);
+        keybuf_set(shk, inner.u.pair_body.shk.p, inner.u.pair_body.shk.len);
     sodium_memzero(plain, sizeof(plain));
     sodium_memzero(&inner, sizeof(inner));
     return err;
@@ -160,7 +160,7 @@ int respond_on_peer(struct responder *r, const struct msg_peer *m)
         met->reason = REASON_POLICY;
         return 0;
     }
-    if (open_pair(r, m, met->shk) != 0) {
+    if (open_pair(r, m, &met->shk) != 0) {
         met->reason = REASON_CHECK_FAILED;
         note(r, "the cloud's introduction of %s cannot be opened", m->peer);
         return 0;
@@ -194,7 +194,7 @@ static int open_salt(const struct responder *r, const struct msg_salt *m, struct
         err = ERR_AUTH;
     if (err == 0) {
         memcpy(t->salt, inner.u.salt_body.salt, KEY_BYTES);
-        memcpy(t->sk, inner.u.salt_body.sk, KEY_BYTES);
+        keybuf_set(&t->sk, inner.u.salt_body.sk.p, inner.u.salt_body.sk.len);
     }
     sodium_memzero(plain, sizeof(plain));
     sodium_memzero(&inner, sizeof(inner));
@@ -247,7 +247,7 @@ int respond_on_salt(struct responder *r, const struct msg_salt *m)
     if (p->reason == REASON_NONE && open_salt(r, m, &p->terms) != 0)
         p->reason = REASON_CHECK_FAILED;
     if (p->reason == REASON_NONE) {
-        memcpy(p->terms.shk, met->shk, KEY_BYTES);
+        p->terms.shk = met->shk;
         memcpy(p->key, met->key, KEY_BYTES);
         p->enrolment = met->enrolment;
     }
@@ -276,35 +276,6 @@ static int refuse(const struct responder *r, const char *peer, unsigned reason,
     return encode_answer(a, &fields);
 }
 
-/* Message 2 of the devices' handshake and what came of it. Holds secrets. */
-struct shaken {
-    uint8_t noise[256];
-    size_t len;
-    struct session_keys keys;
-};
-
-/* Message 1 in, message 2 and the session's keys out. */
-static int shake(const struct responder *r, const struct pending *p, const struct blob *request,
-                 struct shaken *out)
-{
-    struct noise_handshake *hs = secret_alloc(sizeof(*hs));
-    size_t n;
-    int err;
-
-    if (hs == NULL)
-        return ERR_NOMEM;
-    err = neg_noise_start(hs, &p->terms, 0, &r->home->secrets->key, p->key);
-    if (err == 0)
-        err = noise_read(hs, request->p, request->len, NULL, 0, &n);
-    if (err == 0)
-        err = noise_write(hs, NULL, 0, out->noise, sizeof(out->noise), &out->len);
-    if (err == 0)
-        err = neg_session_keys(hs, &out->keys);
-    noise_wipe(hs);
-    secret_free(hs);
-    return err;
-}
-
 /* Session and answer, both or none. */
 static int save_both(struct sql *db, const struct recv_session *s, const struct recv_answer *a)
 {
@@ -323,10 +294,10 @@ static int save_both(struct sql *db, const struct recv_session *s, const struct 
 }
 
 static int save_session(const struct responder *r, const struct pending *p,
-                        const struct shaken *done, struct recv_answer *a)
+                        const struct session_keys *keys, struct recv_answer *a)
 {
     struct recv_session s = {
-        .keys = done->keys, .enrolment = p->enrolment, .profile = p->terms.choice.profile};
+        .keys = *keys, .enrolment = p->enrolment, .profile = p->terms.choice.profile};
     int err;
 
     memcpy(s.peer, p->terms.initiator, sizeof(s.peer));
@@ -352,9 +323,11 @@ static int accept_request(const struct responder *r, struct pending *p, const st
 {
     struct msg_neg_answer fields = {.reason = REASON_NONE};
     uint8_t sealed[NEG_SEALED_MAX];
-    struct shaken done = {.len = 0};
+    struct neg_ends ends = {&r->home->secrets->key, p->key};
+    struct session_keys keys = {.state = {.len = 0}};
+    struct neg_bytes shaken;
     size_t len;
-    int err = shake(r, p, request, &done);
+    int err = profile_answer(&p->terms, &ends, request, &shaken, &keys);
 
     if (err == 0)
         err = neg_body_seal(&p->terms, r->home->cloud_key, sealed, &len);
@@ -366,10 +339,10 @@ static int accept_request(const struct responder *r, struct pending *p, const st
     }
     memcpy(fields.negotiation, p->terms.negotiation, NEG_ID_BYTES);
     fields.sealed = (struct blob){sealed, len};
-    fields.noise = (struct blob){done.noise, done.len};
+    fields.noise = (struct blob){shaken.b, shaken.len};
     err = encode_answer(a, &fields);
     if (err == 0)
-        err = save_session(r, p, &done, a);
+        err = save_session(r, p, &keys, a);
     if (err == 0) {
         note_agreed(r, p);
         sodium_memzero(p, sizeof(*p));
@@ -377,7 +350,7 @@ static int accept_request(const struct responder *r, struct pending *p, const st
 out:
     if (err != 0)
         a->len = 0;
-    sodium_memzero(&done, sizeof(done));
+    sodium_memzero(&keys, sizeof(keys));
     return err;
 }
 

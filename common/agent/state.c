@@ -50,6 +50,9 @@ static const char *const migrations[] = {
     "  UNIQUE (session, idx));"
     "CREATE TABLE shown (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL);"
     "INSERT INTO shown VALUES (1, 0);",
+
+    /* 2: the suite that was chosen */
+    "ALTER TABLE send_negotiation ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;",
 };
 
 /* The file's own words, with its name and the way out. */

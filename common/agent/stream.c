@@ -247,12 +247,17 @@ static int pack(struct stream *s, struct out_session *session, struct out_item *
 {
     struct msg m = {.type = MSG_PACKAGE};
     struct msg_package *p = &m.u.package;
-    uint8_t seed[KEY_BYTES];
+    const struct profile *profile = profile_find(session->profile);
     struct pgm_view cover;
     struct package made;
+    struct keybuf key = {0};
     int64_t start;
     int err = pgm_parse(item->cover.p, item->cover.len, &cover);
 
+    if (err == 0 && profile == NULL)
+        err = ERR_VERSION;
+    if (err == 0)
+        err = profile->take_key(&key, &session->keys.state);
     if (err != 0)
         return err;
     p->profile = session->profile;
@@ -263,13 +268,15 @@ static int pack(struct stream *s, struct out_session *session, struct out_item *
     memcpy(p->from, s->sender->config.home->id, sizeof(p->from));
     memcpy(p->to, s->peer, sizeof(p->to));
     p->message = (struct blob){item->message.p, item->message.len};
-    session_step(session->keys.chain, seed);
     session->next++;
     start = state_now_us();
-    err = package_make(&made, &m, &cover, seed);
-    sodium_memzero(seed, sizeof(seed));
+    err = package_make(&made, &m, &cover, &key);
+    keybuf_wipe(&key);
     if (err != 0)
         return err;
+    if (profile->turn != NULL)
+        profile->turn(&session->keys.state, made.hidden);
+    sodium_memzero(made.hidden, sizeof(made.hidden));
     item->embed_us = state_now_us() - start;
     item->profile = p->profile;
     item->codec = p->codec;

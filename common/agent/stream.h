@@ -35,7 +35,8 @@ struct stream {
     int64_t resent;   /* packed items up to this id have been looked at since the link came up */
     int resending;    /* there may be more */
     uint64_t request; /* of our OPEN */
-    uint8_t key[KEY_BYTES], shk[KEY_BYTES]; /* from PEER, until SALT */
+    uint8_t key[KEY_BYTES]; /* from PEER, until SALT, as the next */
+    struct keybuf shk;
     int has_peer;
     struct event *timer;
     unsigned wait_ms;

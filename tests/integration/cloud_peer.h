@@ -336,7 +336,7 @@ static inline void take_salt(struct device *d, struct neg_terms *t, uint8_t peer
     memcpy(peer_key, m.u.peer.key, KEY_BYTES);
     CHECK(body_open(&inner, MSG_PAIR_BODY, &m.u.peer.sealed, &d->key, plain, sizeof(plain)) == 0);
     CHECK(strcmp(inner.u.pair_body.to, d->id) == 0);
-    memcpy(t->shk, inner.u.pair_body.shk, KEY_BYTES);
+    keybuf_set(&t->shk, inner.u.pair_body.shk.p, inner.u.pair_body.shk.len);
     expect(d, &m, MSG_SALT);
     CHECK(body_open(&inner, MSG_SALT_BODY, &m.u.salt.sealed, &d->key, plain, sizeof(plain)) == 0);
     CHECK(memcmp(inner.u.salt_body.negotiation, m.u.salt.negotiation, NEG_ID_BYTES) == 0);
@@ -348,7 +348,7 @@ static inline void take_salt(struct device *d, struct neg_terms *t, uint8_t peer
     t->r_offer = (struct offer){m.u.salt.r_profiles, m.u.salt.r_suites, m.u.salt.r_codecs};
     t->choice = (struct choice){m.u.salt.profile, m.u.salt.suite, m.u.salt.codec};
     memcpy(t->salt, inner.u.salt_body.salt, KEY_BYTES);
-    memcpy(t->sk, inner.u.salt_body.sk, KEY_BYTES);
+    keybuf_set(&t->sk, inner.u.salt_body.sk.p, inner.u.salt_body.sk.len);
 }
 
 /* Step 2: the request for these terms, with the Noise message `noise`. */

@@ -298,7 +298,7 @@ static void scenario_negotiation(char **arg)
     send_open(&a, b.id, 3);
     take_salt(&a, &t, key);
     take_salt(&b, &again, key);
-    t.sk[0] ^= 1; /* a forged proof ends it for both */
+    t.sk.b[0] ^= 1; /* a forged proof ends it for both */
     send_request(&a, &t, &noise);
     expect_reject(&a, REASON_CHECK_FAILED);
     expect_reject(&b, REASON_CHECK_FAILED);

@@ -140,8 +140,9 @@ static void new_terms(struct neg_terms *t, const struct offer *o)
     memset(t, 0, sizeof(*t));
     randombytes_buf(t->negotiation, NEG_ID_BYTES);
     randombytes_buf(t->salt, KEY_BYTES);
-    randombytes_buf(t->sk, KEY_BYTES);
-    memcpy(t->shk, shk, KEY_BYTES);
+    t->sk.len = KEY_BYTES;
+    randombytes_buf(t->sk.b, KEY_BYTES);
+    keybuf_set(&t->shk, shk, KEY_BYTES);
     memcpy(t->cloud, cloud.public_key, KEY_BYTES);
     text_copy(t->initiator, sizeof(t->initiator), "alice");
     text_copy(t->responder, sizeof(t->responder), "bob");
@@ -159,7 +160,7 @@ static void send_peer(const struct noise_keypair *self, const uint8_t key[KEY_BY
 
     text_copy(inner.u.pair_body.to, sizeof(inner.u.pair_body.to), id);
     text_copy(inner.u.pair_body.peer, sizeof(inner.u.pair_body.peer), peer);
-    memcpy(inner.u.pair_body.shk, shk, KEY_BYTES);
+    inner.u.pair_body.shk = (struct blob){shk, KEY_BYTES};
     CHECK(body_seal(&inner, self->public_key, sealed, sizeof(sealed), &len) == 0);
     text_copy(m.u.peer.peer, sizeof(m.u.peer.peer), peer);
     memcpy(m.u.peer.key, key, KEY_BYTES);
@@ -179,7 +180,7 @@ static void send_salt(const struct noise_keypair *self, const struct neg_terms *
 
     memcpy(inner.u.salt_body.negotiation, inside, NEG_ID_BYTES);
     memcpy(inner.u.salt_body.salt, t->salt, KEY_BYTES);
-    memcpy(inner.u.salt_body.sk, t->sk, KEY_BYTES);
+    inner.u.salt_body.sk = keybuf_blob(&t->sk);
     CHECK(body_seal(&inner, self->public_key, sealed, sizeof(sealed), &len) == 0);
     memcpy(s->negotiation, t->negotiation, NEG_ID_BYTES);
     s->request = request;
@@ -369,7 +370,7 @@ static void scenario_result(void)
         if (i == 1)
             randombytes_buf(noise, n);
         if (i == 2)
-            wrong.shk[0] ^= 1;
+            wrong.shk.b[0] ^= 1;
         if (i == 3)
             n = 0;
         send_result(&wrong, &(struct blob){noise, n});
@@ -406,7 +407,7 @@ static void send_receipt(const struct session_keys *k, const struct msg_package 
 static void scenario_receipts(void)
 {
     uint8_t request[256], noise[256], digest[DIGEST_BYTES];
-    struct session_keys keys, forged = {.chain = {0}};
+    struct session_keys keys, forged = {.receipt = {0}};
     struct msg m, resumed = {.type = MSG_RESUMED};
     struct msg_package p;
     struct neg_terms t;
@@ -541,7 +542,7 @@ static void bad_negotiations(const struct offer *o)
     CHECK(ask_bob(&t, &told, &hs, &m) == REASON_CHECK_FAILED);
     new_terms(&t, o);
     told = t;
-    told.shk[0] ^= 1; /* the pair key in step 3 is another */
+    told.shk.b[0] ^= 1; /* the pair key in step 3 is another */
     CHECK(ask_bob(&t, &told, &hs, &m) == REASON_CHECK_FAILED);
     send_peer(&bob, other.public_key); /* alice's key, changed */
     new_terms(&t, o);
@@ -550,7 +551,7 @@ static void bad_negotiations(const struct offer *o)
 }
 
 /* A package of the session; `twist` changes something of it behind alice's back. */
-static void send_twisted(const struct session_keys *k, const uint8_t seed[KEY_BYTES], int twist)
+static void send_twisted(const struct session_keys *k, const struct keybuf *key, int twist)
 {
     struct pgm_view cover = {SIDE, SIDE, pixels};
     struct msg m = {.type = MSG_PACKAGE};
@@ -564,7 +565,7 @@ static void send_twisted(const struct session_keys *k, const uint8_t seed[KEY_BY
     text_copy(p->from, sizeof(p->from), "alice");
     text_copy(p->to, sizeof(p->to), "bob");
     p->message = (struct blob){(const uint8_t *)"genuine", 7};
-    CHECK(package_make(&made, &m, &cover, seed) == 0);
+    CHECK(package_make(&made, &m, &cover, key) == 0);
     CHECK(msg_decode(&m, MSG_PACKAGE, made.body, made.len) == 0);
     if (twist == 1)
         p->message.p = (const uint8_t *)"forgery";
@@ -591,7 +592,8 @@ static void scenario_bob(void)
 {
     struct session_keys keys;
     struct noise_handshake hs;
-    uint8_t seed[KEY_BYTES], mac[MAC_BYTES], none[1];
+    uint8_t mac[MAC_BYTES], none[1];
+    struct keybuf key;
     struct neg_terms t;
     struct offer o;
     struct msg m;
@@ -605,20 +607,20 @@ static void scenario_bob(void)
     CHECK(neg_body_check(&t, &m.u.neg_answer.sealed, &cloud) == 0);
     CHECK(noise_read(&hs, m.u.neg_answer.noise.p, m.u.neg_answer.noise.len, none, 0, &n) == 0);
     CHECK(neg_session_keys(&hs, &keys) == 0);
-    session_step(keys.chain, seed);
+    CHECK(profile_auth.take_key(&key, &keys.state) == 0);
     for (int twist = 1; twist <= 7; twist++) {
-        send_twisted(&keys, seed, twist);
+        send_twisted(&keys, &key, twist);
         expect(&at, &m, MSG_RECEIPT);
         CHECK(m.u.receipt.status == RECEIPT_REJECTED || m.u.receipt.status == RECEIPT_UNVERIFIABLE);
     }
-    send_twisted(&keys, seed, 0);
+    send_twisted(&keys, &key, 0);
     for (int i = 0; i < 2; i++) {
         expect(&at, &m, MSG_RECEIPT);
         CHECK(m.u.receipt.status == RECEIPT_VERIFIED && m.u.receipt.index == 0);
         receipt_mac(mac, keys.receipt, &m.u.receipt);
         CHECK(memcmp(mac, m.u.receipt.mac, MAC_BYTES) == 0);
     }
-    send_twisted(&keys, seed, 1); /* another under its name */
+    send_twisted(&keys, &key, 1); /* another under its name */
     expect(&at, &m, MSG_RECEIPT);
     CHECK(m.u.receipt.status == RECEIPT_REJECTED);
 }

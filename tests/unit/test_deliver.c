@@ -39,7 +39,7 @@ static void fingerprint(struct rx *rx, uint8_t out[32])
     assert_int_equal(recv_session_get(rx->db, rx->keys.session, &s), 0);
     crypto_generichash_init(&h, NULL, 0, 32);
     crypto_generichash_update(&h, (const uint8_t *)v, sizeof(v));
-    crypto_generichash_update(&h, s.keys.chain, KEY_BYTES);
+    crypto_generichash_update(&h, s.keys.state.b, KEY_BYTES);
     crypto_generichash_final(&h, out, 32);
 }
 

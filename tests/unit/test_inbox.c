@@ -90,6 +90,7 @@ static void inbox_purge__old_and_new__only_the_old_goes(void **state)
     struct rx *rx = *state;
     const int64_t now = 100 * DAY_US;
     uint8_t bytes[32] = {0};
+    struct keybuf key = {.len = KEY_BYTES};
     struct session_keys keys[3];
     struct recv_session s;
 
@@ -104,7 +105,7 @@ static void inbox_purge__old_and_new__only_the_old_goes(void **state)
         assert_int_equal(recv_session_get(rx->db, keys[i].session, &s), 0);
         s.used = 1;
         assert_int_equal(recv_session_save(rx->db, &s), 0);
-        assert_int_equal(recv_skipped_put(rx->db, keys[i].session, 5, bytes), 0);
+        assert_int_equal(recv_skipped_put(rx->db, keys[i].session, 5, &key), 0);
         assert_int_equal(recv_seen_put(rx->db, keys[i].session, 6, bytes), 0);
     }
     assert_int_equal(sql_exec(rx->db, "UPDATE recv_session SET retired = created - 2678400000000"

@@ -42,8 +42,9 @@ static struct neg_terms terms(void)
     offer_local(&t.r_offer, 0);
     assert_int_equal(offer_choose(&t.choice, &t.i_offer, &t.r_offer), 0);
     cover_random(t.salt, KEY_BYTES, 2);
-    cover_random(t.sk, KEY_BYTES, 3);
-    cover_random(t.shk, KEY_BYTES, 4);
+    t.sk.len = t.shk.len = KEY_BYTES;
+    cover_random(t.sk.b, KEY_BYTES, 3);
+    cover_random(t.shk.b, KEY_BYTES, 4);
     return t;
 }
 
@@ -76,11 +77,11 @@ static void other_salt(struct neg_terms *t)
 }
 static void other_sk(struct neg_terms *t)
 {
-    t->sk[0] ^= 1;
+    t->sk.b[0] ^= 1;
 }
 static void other_shk(struct neg_terms *t)
 {
-    t->shk[15] ^= 4;
+    t->shk.b[15] ^= 4;
 }
 static void other_i_offer(struct neg_terms *t)
 {
@@ -112,8 +113,8 @@ static void salt_and_sk_swapped(struct neg_terms *t)
     uint8_t salt[KEY_BYTES];
 
     memcpy(salt, t->salt, KEY_BYTES);
-    memcpy(t->salt, t->sk, KEY_BYTES);
-    memcpy(t->sk, salt, KEY_BYTES);
+    memcpy(t->salt, t->sk.b, KEY_BYTES);
+    memcpy(t->sk.b, salt, KEY_BYTES);
 }
 
 static const struct change changes[] = {
@@ -327,9 +328,9 @@ static void neg_noise__keys_of_a_session_differ_from_each_other(void **state)
 
     (void)state;
     assert_int_equal(shake(&s), 0);
-    assert_memory_not_equal(k->session, k->chain, KEY_BYTES);
-    assert_memory_not_equal(k->chain, k->receipt, KEY_BYTES);
-    assert_memory_not_equal(k->chain, k->confirm, KEY_BYTES);
+    assert_memory_not_equal(k->session, k->state.b, KEY_BYTES);
+    assert_memory_not_equal(k->state.b, k->receipt, KEY_BYTES);
+    assert_memory_not_equal(k->state.b, k->confirm, KEY_BYTES);
     assert_memory_not_equal(k->receipt, k->confirm, KEY_BYTES);
     assert_memory_not_equal(k->session, k->confirm, KEY_BYTES);
 }
@@ -342,7 +343,7 @@ static void neg_noise__same_terms_again__other_keys(void **state)
     assert_int_equal(shake(&one), 0);
     assert_int_equal(shake(&two), 0);
     assert_memory_not_equal(one.i_keys.session, two.i_keys.session, SESSION_ID_BYTES);
-    assert_memory_not_equal(one.i_keys.chain, two.i_keys.chain, KEY_BYTES);
+    assert_memory_not_equal(one.i_keys.state.b, two.i_keys.state.b, KEY_BYTES);
     assert_memory_not_equal(one.i_keys.receipt, two.i_keys.receipt, KEY_BYTES);
 }
 

@@ -47,8 +47,9 @@ static void offer_local__research_only_when_allowed(void **state)
     offer_local(&without, 0);
     offer_local(&with, 1);
     for (size_t i = 0; i < profile_count; i++) {
-        assert_int_equal(list_has(&without.profiles, profiles[i].id), !profiles[i].research);
-        assert_true(list_has(&with.profiles, profiles[i].id));
+        assert_int_equal(list_has(&without.profiles, profiles[i]->id),
+                         profiles[i]->research == NULL);
+        assert_true(list_has(&with.profiles, profiles[i]->id));
     }
 }
 

@@ -109,6 +109,7 @@ static void make_session(struct out_session *s, uint32_t number, const char *pee
 {
     memset(s, 0, sizeof(*s));
     cover_random(&s->keys, sizeof(s->keys), number);
+    keybuf_set(&s->keys.state, s->keys.receipt, KEY_BYTES);
     cover_random(s->keys.session, SESSION_ID_BYTES, number);
     cover_random(s->negotiation, NEG_ID_BYTES, number + 100);
     text_copy(s->peer, sizeof(s->peer), peer);
@@ -421,7 +422,7 @@ static void out_session__put_and_found_by_each_of_its_names(void **state)
     assert_int_equal(out_session_by_negotiation(tx->db, s.negotiation, &got), 0);
     assert_memory_equal(got.keys.session, s.keys.session, SESSION_ID_BYTES);
     assert_int_equal(out_session_current(tx->db, "carol", &got), ERR_NOTFOUND);
-    assert_int_equal(out_session_get(tx->db, s.keys.chain, &got), ERR_NOTFOUND);
+    assert_int_equal(out_session_get(tx->db, s.keys.state.b, &got), ERR_NOTFOUND);
 }
 
 static void out_session_save__chain_and_next_survive(void **state)
@@ -432,13 +433,13 @@ static void out_session_save__chain_and_next_survive(void **state)
 
     make_session(&s, 1, "bob");
     assert_int_equal(out_session_put(tx->db, &s), 0);
-    session_step(s.keys.chain, seed);
+    session_step(s.keys.state.b, seed);
     s.next = 5;
     assert_int_equal(out_session_save(tx->db, &s), 0);
     reopen(tx);
     assert_int_equal(out_session_current(tx->db, "bob", &got), 0);
     assert_int_equal(got.next, 5);
-    assert_memory_equal(got.keys.chain, s.keys.chain, KEY_BYTES);
+    assert_memory_equal(got.keys.state.b, s.keys.state.b, KEY_BYTES);
 }
 
 static void out_session_put__older_one_loses_its_chain_and_keeps_its_receipt_key(void **state)
@@ -452,7 +453,7 @@ static void out_session_put__older_one_loses_its_chain_and_keeps_its_receipt_key
     put_session(db, 3, "carol");
     put_session(db, 2, "bob");
     assert_int_equal(out_session_get(db, one.keys.session, &got), 0);
-    assert_memory_equal(got.keys.chain, zero, KEY_BYTES);
+    assert_memory_equal(got.keys.state.b, zero, KEY_BYTES);
     assert_memory_equal(got.keys.receipt, one.keys.receipt, KEY_BYTES);
     assert_int_equal(out_session_current(db, "bob", &got), 0);
     assert_memory_not_equal(got.keys.session, one.keys.session, SESSION_ID_BYTES);
@@ -578,11 +579,15 @@ static void make_negotiation(struct out_negotiation *n, uint32_t number)
     n->request = UINT64_MAX - number;
     cover_random(n->negotiation, NEG_ID_BYTES, number);
     cover_random(n->salt, KEY_BYTES, number + 1);
-    cover_random(n->sk, KEY_BYTES, number + 2);
-    cover_random(n->shk, KEY_BYTES, number + 3);
-    cover_random(n->handshake, sizeof(n->handshake), number + 4);
+    n->sk.len = KEY_BYTES;
+    n->shk.len = PAIR_KEY_MAX;
+    cover_random(n->sk.b, n->sk.len, number + 2);
+    cover_random(n->shk.b, n->shk.len, number + 3);
+    n->kept.len = NOISE_SAVED_BYTES;
+    cover_random(n->kept.b, n->kept.len, number + 4);
     n->codecs = (struct list){1, {2}};
-    n->profile = 1;
+    n->choice.profile = 1;
+    n->choice.suite = 2;
     cover_random(n->body, 300, number + 5);
     n->body_len = 300;
     n->created = 77;

@@ -26,7 +26,7 @@ static const char text[] = "The kettle is on.";
 
 /* A package, its own bytes, and what they decode to (m borrows from made.body). */
 struct sample {
-    uint8_t seed[KEY_BYTES];
+    struct keybuf key;
     uint8_t *cover;
     struct package made;
     struct msg m;
@@ -59,11 +59,12 @@ static void make(struct sample *s, enum stego_code code, const void *message, si
     struct pgm_view cover = {SIDE, SIDE, NULL};
     struct msg m;
 
-    cover_random(s->seed, sizeof(s->seed), 9);
+    s->key.len = KEY_BYTES;
+    cover_random(s->key.b, KEY_BYTES, 9);
     s->cover = cover_make("busy", SIDE, SIDE);
     cover.pixels = s->cover;
     fill_header(&m, code, message, len);
-    assert_int_equal(package_make(&s->made, &m, &cover, s->seed), 0);
+    assert_int_equal(package_make(&s->made, &m, &cover, &s->key), 0);
     assert_int_equal(msg_decode(&s->m, MSG_PACKAGE, s->made.body, s->made.len), 0);
 }
 
@@ -73,13 +74,22 @@ static void drop(struct sample *s)
     free(s->cover);
 }
 
+static int check(const struct msg *m, const struct keybuf *key)
+{
+    struct package_opened o;
+    int err = package_open(&o, m, key);
+
+    package_opened_free(&o);
+    return err;
+}
+
 /* Does the body, as it now stands, verify? Undecodable counts as refused. */
 static int check_bytes(const struct sample *s)
 {
     struct msg m;
     int err = msg_decode(&m, MSG_PACKAGE, s->made.body, s->made.len);
 
-    return err != 0 ? err : package_check(&m, s->seed);
+    return err != 0 ? err : check(&m, &s->key);
 }
 
 static uint8_t *pixels_of(struct sample *s)
@@ -94,11 +104,11 @@ static void package_make__verifies_with_its_seed_only(void **state)
     (void)state;
     for (size_t c = 0; c < 2; c++) {
         make(&s, codes[c], text, sizeof(text));
-        assert_int_equal(package_check(&s.m, s.seed), 0);
+        assert_int_equal(check(&s.m, &s.key), 0);
         for (size_t bit = 0; bit < 8 * KEY_BYTES; bit += 5) {
-            s.seed[bit / 8] ^= (uint8_t)(1u << bit % 8);
-            assert_int_equal(package_check(&s.m, s.seed), ERR_AUTH);
-            s.seed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            s.key.b[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            assert_int_equal(check(&s.m, &s.key), ERR_AUTH);
+            s.key.b[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
         drop(&s);
     }
@@ -140,8 +150,8 @@ static void package_make__twice__other_bytes_both_verify(void **state)
     make(&one, STEGO_LIGHT, text, sizeof(text));
     make(&two, STEGO_LIGHT, text, sizeof(text));
     assert_memory_not_equal(one.made.digest, two.made.digest, DIGEST_BYTES);
-    assert_int_equal(package_check(&one.m, two.seed), 0);
-    assert_int_equal(package_check(&two.m, one.seed), 0);
+    assert_int_equal(check(&one.m, &two.key), 0);
+    assert_int_equal(check(&two.m, &one.key), 0);
     drop(&one);
     drop(&two);
 }
@@ -153,23 +163,24 @@ static void package_make__empty_message__verifies(void **state)
     (void)state;
     make(&s, STEGO_LIGHT, NULL, 0);
     assert_int_equal(s.m.u.package.message.len, 0);
-    assert_int_equal(package_check(&s.m, s.seed), 0);
+    assert_int_equal(check(&s.m, &s.key), 0);
     drop(&s);
 }
 
 static void package_make__no_such_profile_or_a_small_cover__nothing_made(void **state)
 {
-    uint8_t *pixels = cover_make("busy", 16, 16), seed[KEY_BYTES] = {0};
+    uint8_t *pixels = cover_make("busy", 16, 16);
+    struct keybuf key = {.len = KEY_BYTES};
     struct pgm_view cover = {16, 16, pixels};
     struct package made;
     struct msg m;
 
     (void)state;
     fill_header(&m, STEGO_LIGHT, text, sizeof(text));
-    assert_int_equal(package_make(&made, &m, &cover, seed), ERR_TOO_SMALL);
+    assert_int_equal(package_make(&made, &m, &cover, &key), ERR_TOO_SMALL);
     assert_null(made.body);
     m.u.package.profile = 200;
-    assert_int_equal(package_make(&made, &m, &cover, seed), ERR_ARG);
+    assert_int_equal(package_make(&made, &m, &cover, &key), ERR_ARG);
     assert_null(made.body);
     free(pixels);
 }
@@ -207,7 +218,7 @@ static void package_check__any_header_field_changed__refused(void **state)
     do {                                                                                           \
         m = s.m;                                                                                   \
         change;                                                                                    \
-        assert_int_not_equal(package_check(&m, s.seed), 0);                                        \
+        assert_int_not_equal(check(&m, &s.key), 0);                                        \
     } while (0)
     REFUSED(m.u.package.profile++);
     REFUSED(m.u.package.codec = STEGO_STEALTH);
@@ -240,7 +251,7 @@ static void package_check__text_moved_between_header_and_message__refused(void *
     memcpy(m.u.package.to, "bobob", 6);
     m.u.package.message = (struct blob){(const uint8_t *)"hello", 5};
     m.u.package.message_bytes = 5;
-    assert_int_equal(package_check(&m, s.seed), ERR_AUTH);
+    assert_int_equal(check(&m, &s.key), ERR_AUTH);
     drop(&s);
 }
 
@@ -297,7 +308,7 @@ static void package_check__image_of_another_package__refused(void **state)
     make(&two, STEGO_LIGHT, "Another message..", sizeof(text));
     m = one.m;
     m.u.package.image = two.m.u.package.image;
-    assert_int_equal(package_check(&m, one.seed), ERR_AUTH);
+    assert_int_equal(check(&m, &one.key), ERR_AUTH);
     drop(&one);
     drop(&two);
 }
@@ -312,11 +323,11 @@ static void package_check__image_that_is_none__malformed(void **state)
     m = s.m;
     for (size_t len = 0; len < s.m.u.package.image.len; len += 101) {
         m.u.package.image.len = len;
-        assert_int_equal(package_check(&m, s.seed), ERR_MALFORMED);
+        assert_int_equal(check(&m, &s.key), ERR_MALFORMED);
     }
     m = s.m;
     m.u.package.profile = 0;
-    assert_int_equal(package_check(&m, s.seed), ERR_ARG);
+    assert_int_equal(check(&m, &s.key), ERR_ARG);
     drop(&s);
 }
 

@@ -43,7 +43,8 @@ static void pairing__order_of_the_two__makes_no_difference(void **state)
     struct pair_keys ab = make(&alice, &bob), ba = make(&bob, &alice);
 
     (void)state;
-    assert_memory_equal(&ab, &ba, sizeof(ab));
+    assert_memory_equal(ab.k_pair, ba.k_pair, KEY_BYTES);
+    assert_memory_equal(ab.rv, ba.rv, FX1_BYTES);
     assert_false(sodium_is_zero(ab.rv, FX1_BYTES));
 }
 
@@ -79,54 +80,84 @@ static void pairing__any_input_changed__another_key(void **state)
 static void pairing__salt_key__follows_from_t_and_slice_and_is_not_the_pair_key(void **state)
 {
     struct pair_keys k = make(&alice, &bob);
-    uint8_t t[NEG_ID_BYTES] = {5}, u[NEG_ID_BYTES] = {6}, first[KEY_BYTES], second[KEY_BYTES];
+    uint8_t t[NEG_ID_BYTES] = {5}, u[NEG_ID_BYTES] = {6};
+    struct keybuf first, second;
 
     (void)state;
-    assert_int_equal(pairing_sk(first, &k, t, 10, 40), 0);
-    assert_int_equal(pairing_sk(second, &k, t, 10, 40), 0);
-    assert_memory_equal(first, second, KEY_BYTES);
-    assert_int_equal(pairing_sk(second, &k, u, 10, 40), 0);
-    assert_memory_not_equal(first, second, KEY_BYTES);
-    assert_int_equal(pairing_sk(second, &k, t, 11, 40), 0);
-    assert_memory_not_equal(first, second, KEY_BYTES);
-    assert_int_equal(pairing_sk(second, &k, t, 10, 41), 0);
-    assert_memory_not_equal(first, second, KEY_BYTES);
-    pairing_shk(second, &k);
-    assert_memory_not_equal(first, second, KEY_BYTES);
-    assert_memory_not_equal(second, k.k_pair, KEY_BYTES);
+    assert_int_equal(pair_keys_derive_sk(&first, &k, t, (struct slice){10, 40}), 0);
+    assert_int_equal(pair_keys_derive_sk(&second, &k, t, (struct slice){10, 40}), 0);
+    assert_int_equal(first.len, KEY_BYTES);
+    assert_true(keybuf_equal(&first, &second));
+    assert_int_equal(pair_keys_derive_sk(&second, &k, u, (struct slice){10, 40}), 0);
+    assert_false(keybuf_equal(&first, &second));
+    assert_int_equal(pair_keys_derive_sk(&second, &k, t, (struct slice){11, 40}), 0);
+    assert_false(keybuf_equal(&first, &second));
+    assert_int_equal(pair_keys_derive_sk(&second, &k, t, (struct slice){10, 41}), 0);
+    assert_false(keybuf_equal(&first, &second));
+    assert_int_equal(pair_keys_derive_shk(&second, &k), 0);
+    assert_false(keybuf_equal(&first, &second));
+    assert_memory_not_equal(second.b, k.k_pair, KEY_BYTES);
 }
 
-static void pairing_sk__slice_out_of_bounds__is_refused(void **state)
+static void pair_keys__slice_out_of_bounds__is_refused(void **state)
 {
     struct pair_keys k = make(&alice, &bob);
-    uint8_t t[NEG_ID_BYTES] = {0}, sk[KEY_BYTES];
+    static const struct {
+        struct slice s;
+        int err;
+    } cases[] = {
+        {{0, SLICE_MIN - 1}, 0},
+        {{0, SLICE_MIN - 2}, ERR_ARG},
+        {{0, SLICE_MAX - 1}, 0},
+        {{0, SLICE_MAX}, ERR_ARG},
+        {{20, 19}, ERR_ARG},
+        {{FX1_BYTES - 20, FX1_BYTES - 1}, 0},
+        {{FX1_BYTES - 20, FX1_BYTES}, ERR_ARG},
+    };
+    uint8_t t[NEG_ID_BYTES] = {0};
+    struct keybuf key;
 
     (void)state;
-    assert_int_equal(pairing_sk(sk, &k, t, 0, SLICE_MIN - 1), 0);
-    assert_int_equal(pairing_sk(sk, &k, t, 0, SLICE_MIN - 2), ERR_ARG);
-    assert_int_equal(pairing_sk(sk, &k, t, 0, SLICE_MAX - 1), 0);
-    assert_int_equal(pairing_sk(sk, &k, t, 0, SLICE_MAX), ERR_ARG);
-    assert_int_equal(pairing_sk(sk, &k, t, 20, 19), ERR_ARG);
-    assert_int_equal(pairing_sk(sk, &k, t, FX1_BYTES - 20, FX1_BYTES - 1), 0);
-    assert_int_equal(pairing_sk(sk, &k, t, FX1_BYTES - 20, FX1_BYTES), ERR_ARG);
+    for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+        assert_int_equal(pair_keys_derive_sk(&key, &k, t, cases[n].s), cases[n].err);
+        assert_int_equal(pair_keys_slice_sk(&key, &k, t, cases[n].s), cases[n].err);
+        assert_int_equal(key.len, cases[n].err == 0 ? cases[n].s.e - cases[n].s.i + 1 : 0);
+        k.shk = cases[n].s;
+        assert_int_equal(pair_keys_slice_shk(&key, &k), cases[n].err);
+    }
+}
+
+static void pair_keys__slice__is_that_part_of_rv_itself(void **state)
+{
+    struct pair_keys k = make(&alice, &bob);
+    struct keybuf key;
+
+    (void)state;
+    assert_int_equal(pair_keys_slice_sk(&key, &k, NULL, (struct slice){100, 140}), 0);
+    assert_int_equal(key.len, 41);
+    assert_memory_equal(key.b, k.rv + 100, 41);
+    assert_int_equal(pair_keys_slice_shk(&key, &k), 0);
+    assert_in_range(key.len, SLICE_MIN, SLICE_MAX);
+    assert_memory_equal(key.b, k.rv + k.shk.i, key.len);
+    assert_false(sodium_is_zero(key.b, key.len));
 }
 
 static void pairing_draw_slice__lengths_14_to_64_both_ends_reached__never_all_zero(void **state)
 {
     struct pair_keys k;
     unsigned redrawn, seen_min = 0, seen_max = 0, seen_end = 0, redraws = 0;
-    uint16_t i, e;
+    struct slice s;
 
     (void)state;
     memset(&k, 0, sizeof(k));
     memset(k.rv + FX1_BYTES / 2, 1, FX1_BYTES - FX1_BYTES / 2); /* the first half all zero */
     for (unsigned n = 0; n < 20000; n++) {
-        assert_int_equal(pairing_draw_slice(&k, &i, &e, &redrawn), 0);
-        assert_in_range(e - i + 1, SLICE_MIN, SLICE_MAX);
-        assert_in_range(e, FX1_BYTES / 2, FX1_BYTES - 1);
-        seen_min += e - i + 1 == SLICE_MIN;
-        seen_max += e - i + 1 == SLICE_MAX;
-        seen_end += e == FX1_BYTES - 1;
+        assert_int_equal(pairing_draw_slice(&k, &s, &redrawn), 0);
+        assert_in_range(s.e - s.i + 1, SLICE_MIN, SLICE_MAX);
+        assert_in_range(s.e, FX1_BYTES / 2, FX1_BYTES - 1);
+        seen_min += s.e - s.i + 1 == SLICE_MIN;
+        seen_max += s.e - s.i + 1 == SLICE_MAX;
+        seen_end += s.e == FX1_BYTES - 1;
         redraws += redrawn;
     }
     assert_true(seen_min > 0 && seen_max > 0 && seen_end > 0);
@@ -137,11 +168,11 @@ static void pairing_draw_slice__rv_all_zero__ends_with_blank(void **state)
 {
     struct pair_keys k;
     unsigned redrawn;
-    uint16_t i, e;
+    struct slice s;
 
     (void)state;
     memset(&k, 0, sizeof(k));
-    assert_int_equal(pairing_draw_slice(&k, &i, &e, &redrawn), ERR_BLANK);
+    assert_int_equal(pairing_draw_slice(&k, &s, &redrawn), ERR_BLANK);
     assert_int_equal(redrawn, 1000);
 }
 
@@ -182,7 +213,8 @@ int main(void)
         cmocka_unit_test(pairing__order_of_the_two__makes_no_difference),
         cmocka_unit_test(pairing__any_input_changed__another_key),
         cmocka_unit_test(pairing__salt_key__follows_from_t_and_slice_and_is_not_the_pair_key),
-        cmocka_unit_test(pairing_sk__slice_out_of_bounds__is_refused),
+        cmocka_unit_test(pair_keys__slice_out_of_bounds__is_refused),
+        cmocka_unit_test(pair_keys__slice__is_that_part_of_rv_itself),
         cmocka_unit_test(pairing_draw_slice__lengths_14_to_64_both_ends_reached__never_all_zero),
         cmocka_unit_test(pairing_draw_slice__rv_all_zero__ends_with_blank),
         cmocka_unit_test(pairing_salt__is_an_element_of_the_group_and_fresh),

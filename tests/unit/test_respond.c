@@ -51,14 +51,15 @@ static void renew(struct play *p)
 
     randombytes_buf(p->terms.negotiation, NEG_ID_BYTES);
     randombytes_buf(p->terms.salt, KEY_BYTES);
-    randombytes_buf(p->terms.sk, KEY_BYTES);
+    p->terms.sk.len = KEY_BYTES;
+    randombytes_buf(p->terms.sk.b, KEY_BYTES);
     text_copy(pair.u.pair_body.to, sizeof(pair.u.pair_body.to), "bob");
     text_copy(pair.u.pair_body.peer, sizeof(pair.u.pair_body.peer), "alice");
-    memcpy(pair.u.pair_body.shk, p->terms.shk, KEY_BYTES);
+    pair.u.pair_body.shk = keybuf_blob(&p->terms.shk);
     seal_to_bob(p, &pair, p->pair, &p->pair_len);
     memcpy(salt.u.salt_body.negotiation, p->terms.negotiation, NEG_ID_BYTES);
     memcpy(salt.u.salt_body.salt, p->terms.salt, KEY_BYTES);
-    memcpy(salt.u.salt_body.sk, p->terms.sk, KEY_BYTES);
+    salt.u.salt_body.sk = keybuf_blob(&p->terms.sk);
     seal_to_bob(p, &salt, p->salt, &p->salt_len);
     assert_int_equal(
         neg_body_seal(&p->terms, p->rx->home.secrets->key.public_key, p->request, &p->request_len),
@@ -95,7 +96,8 @@ static int setup(void **state)
     text_copy(p->terms.initiator, sizeof(p->terms.initiator), "alice");
     text_copy(p->terms.responder, sizeof(p->terms.responder), "bob");
     memcpy(p->terms.cloud, p->cloud.public_key, KEY_BYTES);
-    randombytes_buf(p->terms.shk, KEY_BYTES);
+    p->terms.shk.len = KEY_BYTES;
+    randombytes_buf(p->terms.shk.b, KEY_BYTES);
     start_bob(p);
     renew(p);
     *state = p;
@@ -385,7 +387,7 @@ static void respond__each_field_of_step_3_wrong__refused(void **state)
     salt(p, &p->terms);
     for (int field = 0; field < 7; field++) {
         struct neg_terms t = good;
-        uint8_t *byte[] = {t.salt, t.sk, t.shk, t.cloud, t.negotiation};
+        uint8_t *byte[] = {t.salt, t.sk.b, t.shk.b, t.cloud, t.negotiation};
 
         if (field < 5)
             byte[field][3] ^= 4;

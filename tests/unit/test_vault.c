@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "cloudd/records.h"
+#include "common/pair_keys.h"
 #include "cloudd/vault.h"
 #include "common/err.h"
 
@@ -156,8 +157,10 @@ static void fill_neg(struct neg_record *rec)
     rec->request = 77;
     randombytes_buf(rec->terms.negotiation, NEG_ID_BYTES);
     randombytes_buf(rec->terms.salt, KEY_BYTES);
-    randombytes_buf(rec->terms.sk, KEY_BYTES);
-    randombytes_buf(rec->terms.shk, KEY_BYTES);
+    rec->terms.sk.len = SLICE_MIN;
+    randombytes_buf(rec->terms.sk.b, SLICE_MIN);
+    rec->terms.shk.len = PAIR_KEY_MAX;
+    randombytes_buf(rec->terms.shk.b, PAIR_KEY_MAX);
     memcpy(rec->terms.cloud, cloud.public_key, KEY_BYTES);
     strcpy(rec->terms.initiator, "alice");
     strcpy(rec->terms.responder, "bob");
