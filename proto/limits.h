@@ -24,6 +24,8 @@
 #define ENROL_SEALED_MAX  (IMAGE_SIDE_MAX * IMAGE_SIDE_MAX + 256)
 #define ENROL_READY_S     60           /* seconds a shown token stays reserved to its hop key */
 
+#define SGA_BOX_BYTES     (KEY_BYTES + 48) /* a key of profile sga sealed to the cloud */
+
 #define FRAME_HEADER      5            /* u32 length, u8 type */
 #define FRAME_PREAUTH_MAX 4096         /* longest frame before the peer is authenticated */
 #define FRAME_MAX         (MESSAGE_MAX + PGM_MAX + 1024)

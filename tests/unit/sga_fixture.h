@@ -1,0 +1,52 @@
+/*
+ * sga_fixture.h - for tests of profile sga: alice, bob and the cloud, and every body that passed
+ * between them, so that a test can stop a run anywhere and change what it likes.
+ */
+#ifndef INKPOST_TESTS_UNIT_SGA_FIXTURE_H
+#define INKPOST_TESTS_UNIT_SGA_FIXTURE_H
+
+#include "common/sga.h"
+#include "common/sga_parts.h"
+
+/* The steps in order; each takes the body that the one before made. */
+enum at {
+    AT_A1,
+    AT_A2,
+    AT_A3,
+    AT_A4,
+    AT_A5,
+    AT_B1,
+    AT_B2,
+    AT_B3,
+    AT_B4,
+    AT_B5,
+    AT_B7_I,
+    AT_B7_R,
+    AT_END
+};
+
+struct sga_world {
+    struct noise_keypair cloud_key;
+    struct sga_account alice, bob; /* the accounts, alike at the device and at the cloud */
+    struct sga_pair pair;
+    struct sga_terms terms;
+    struct sga_device i, r;
+    struct sga_cloud c;
+    struct sga_body a1, a2, a3, a4, b1, b2, b3, to_i, to_r;
+    uint8_t i_key[KEY_BYTES], r_key[KEY_BYTES];
+};
+
+/* Fresh keys and accounts; no step made. */
+void sga_world_new(struct sga_world *w);
+/* The same accounts, a new run: what the parties held and the bodies are forgotten. */
+void sga_world_again(struct sga_world *w);
+/* Make one step; its result. */
+int sga_world_step(struct sga_world *w, enum at at);
+/* Make the steps from..to-1; fails the test when one is refused. */
+void sga_world_run(struct sga_world *w, enum at from, enum at to);
+/* The body that a step takes, NULL for those that take none. */
+struct sga_body *sga_world_input(struct sga_world *w, enum at at);
+
+struct blob sga_blob(const struct sga_body *b);
+
+#endif
