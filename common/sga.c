@@ -78,7 +78,7 @@ int sga_register_check(struct sga_account *a, const struct blob *in,
     if (err == 0)
         err = read_registration(a, &m.u.sga_register, cloud);
     for (size_t i = 0; err == 0 && i < a->suites.n; i++)
-        if (!list_has(allowed, a->suites.v[i]))
+        if (!list_has(allowed, a->suites.v[i]) || !sga_is_cipher(a->suites.v[i]))
             err = ERR_DENIED;
     if (err != 0)
         sodium_memzero(a, sizeof(*a));

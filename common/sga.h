@@ -91,7 +91,8 @@ struct sga_cloud {
 /* Registration, figure 3: E_PK(k_d), E(ID), the set of ciphers. ERR_ARG for a bad account. */
 int sga_register(const struct sga_account *self, const uint8_t cloud[KEY_BYTES],
                  struct sga_body *out);
-/* The cloud opens it: ERR_DENIED when a cipher is not in `allowed`. Whether the id is free and who
+/* The cloud opens it: ERR_DENIED when one of the suites is not in `allowed` or does not
+ * encrypt. Whether the id is free and who
  * may take it is the caller's to decide: the print does not say. */
 int sga_register_check(struct sga_account *a, const struct blob *in,
                        const struct noise_keypair *cloud, const struct list *allowed);

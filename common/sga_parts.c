@@ -7,11 +7,11 @@
 
 #include "common/err.h"
 #include "common/kdf.h"
+#include "common/suite.h"
 
 _Static_assert(SGA_BOX_BYTES == KEY_BYTES + crypto_box_SEALBYTES, "length of a sealed key");
 
-#define NONCE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
-#define TAG   crypto_aead_xchacha20poly1305_ietf_ABYTES
+_Static_assert(SUITE_KEY_MAX == KEY_BYTES, "every cipher takes a key of that length");
 
 void sga_xor(uint8_t out[KEY_BYTES], const uint8_t a[KEY_BYTES], const uint8_t b[KEY_BYTES])
 {
@@ -39,31 +39,53 @@ int sga_unbox(uint8_t out[KEY_BYTES], const uint8_t in[SGA_BOX_BYTES],
                : ERR_AUTH;
 }
 
+static const struct suite *cipher_of(uint8_t id)
+{
+    const struct suite *s = suite_find(id);
+
+    return s != NULL && s->seal != NULL && s->available() ? s : NULL;
+}
+
+int sga_is_cipher(uint8_t suite)
+{
+    return cipher_of(suite) != NULL;
+}
+
 int sga_encrypt(uint8_t suite, const uint8_t key[KEY_BYTES], const struct blob *in,
                 struct sga_body *out)
 {
+    static const struct blob no_data = {NULL, 0};
+    const struct suite *s = cipher_of(suite);
+
     out->len = 0;
-    if (in->len > sizeof(out->p) - NONCE - TAG)
+    if (s == NULL)
+        return ERR_ARG;
+    if (in->len > sizeof(out->p) - s->nonce_bytes - s->tag_bytes)
         return ERR_TOO_LARGE;
-    randombytes_buf(out->p, NONCE);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out->p + NONCE, NULL, in->p, in->len, &suite, 1,
-                                               NULL, out->p, key);
-    out->len = NONCE + in->len + TAG;
+    randombytes_buf(out->p, s->nonce_bytes);
+    s->seal(out->p + s->nonce_bytes, out->p + s->nonce_bytes + in->len, in, &no_data, out->p, key);
+    out->len = s->nonce_bytes + in->len + s->tag_bytes;
     return 0;
 }
 
 int sga_decrypt(uint8_t suite, const uint8_t key[KEY_BYTES], const struct blob *in,
                 struct sga_body *out)
 {
+    static const struct blob no_data = {NULL, 0};
+    const struct suite *s = cipher_of(suite);
+    struct blob cipher;
+
     out->len = 0;
-    if (in->len < NONCE + TAG)
+    if (s == NULL)
+        return ERR_ARG;
+    if (in->len < s->nonce_bytes + s->tag_bytes)
         return ERR_MALFORMED;
-    if (in->len - NONCE - TAG > sizeof(out->p))
+    cipher = (struct blob){in->p + s->nonce_bytes, in->len - s->nonce_bytes - s->tag_bytes};
+    if (cipher.len > sizeof(out->p))
         return ERR_TOO_LARGE;
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out->p, NULL, NULL, in->p + NONCE,
-                                                   in->len - NONCE, &suite, 1, in->p, key) != 0)
+    if (s->open(out->p, &cipher, cipher.p + cipher.len, &no_data, in->p, key) != 0)
         return ERR_AUTH;
-    out->len = in->len - NONCE - TAG;
+    out->len = cipher.len;
     return 0;
 }
 

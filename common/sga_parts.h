@@ -19,7 +19,12 @@ int sga_box(uint8_t out[SGA_BOX_BYTES], const uint8_t in[KEY_BYTES], const uint8
 int sga_unbox(uint8_t out[KEY_BYTES], const uint8_t in[SGA_BOX_BYTES],
               const struct noise_keypair *kp);
 
-/* E_k with the cipher of this number: nonce, ciphertext, tag. out and in must not overlap. */
+/* Is it a suite that encrypts, and that this processor has? */
+int sga_is_cipher(uint8_t suite);
+
+/* E_k with a suite of suite.h: random nonce, ciphertext, tag; the print binds no data beside it.
+ * out and in must not overlap. ERR_ARG when it is no cipher, ERR_TOO_LARGE; ERR_MALFORMED when in
+ * is shorter than nonce and tag, ERR_AUTH. */
 int sga_encrypt(uint8_t suite, const uint8_t key[KEY_BYTES], const struct blob *in,
                 struct sga_body *out);
 int sga_decrypt(uint8_t suite, const uint8_t key[KEY_BYTES], const struct blob *in,

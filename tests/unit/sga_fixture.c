@@ -8,6 +8,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "common/suite.h"
+
 static void account(struct sga_account *a, const char *id, uint8_t one, uint8_t two)
 {
     memset(a, 0, sizeof(*a));
@@ -21,13 +23,13 @@ void sga_world_new(struct sga_world *w)
 {
     memset(w, 0, sizeof(*w));
     noise_keypair_new(&w->cloud_key);
-    account(&w->alice, "alice", 2, 3);
-    account(&w->bob, "bob", 4, 3);
+    account(&w->alice, "alice", SUITE_XCHACHA20_POLY1305, SUITE_CHACHA20_POLY1305);
+    account(&w->bob, "bob", SUITE_CHACHA20_POLY1305, SUITE_AES_256_GCM);
     w->pair = (struct sga_pair){&w->alice, &w->bob};
     memcpy(w->terms.initiator, "alice", 6);
     memcpy(w->terms.responder, "bob", 4);
     memcpy(w->terms.gateway, w->cloud_key.public_key, KEY_BYTES);
-    w->terms.suite = 3;
+    w->terms.suite = SUITE_CHACHA20_POLY1305;
 }
 
 void sga_world_again(struct sga_world *w)

@@ -13,7 +13,7 @@
 #include <sodium.h>
 
 #include "common/err.h"
-#include "common/negotiation.h"
+#include "common/suite.h"
 #include "tests/unit/msg_fill.h"
 #include "tests/unit/sga_fixture.h"
 
@@ -23,39 +23,22 @@ static int start(void **state)
     return sodium_init() < 0 ? -1 : 0;
 }
 
-/* All that the parties hold; bodies aside. */
-struct held {
-    struct sga_device i, r;
-    struct sga_cloud c;
-};
-
-static struct held held_by(const struct sga_world *w)
+/* The step refuses, with one of two errors, and its party is as it was. */
+static void refused(const struct sga_world *w, enum at at, int err, int or_err)
 {
-    struct held h;
+    struct sga_world after;
+    int got;
 
-    memset(&h, 0, sizeof(h));
-    h.i = w->i;
-    h.r = w->r;
-    h.c = w->c;
-    return h;
-}
-
-/* The step refuses, with one of two errors, and nobody's state has changed. */
-static void refused(struct sga_world *w, enum at at, int err, int or_err)
-{
-    struct held before = held_by(w), after;
-    int got = sga_world_step(w, at);
-
-    after = held_by(w);
+    memcpy(&after, w, sizeof(after));
+    after.pair = (struct sga_pair){&after.alice, &after.bob};
+    if (w->pair.initiator == &w->bob)
+        after.pair = (struct sga_pair){&after.bob, &after.alice};
+    got = sga_world_step(&after, at);
     if (got != err && got != or_err)
         fail_msg("step %d gave %d", (int)at, got);
-    assert_memory_equal(&before.i.terms, &after.i.terms, sizeof(before.i.terms));
-    assert_int_equal(before.i.step, after.i.step);
-    assert_memory_equal(before.i.kt, after.i.kt, sizeof(before.i.kt));
-    assert_int_equal(before.r.step, after.r.step);
-    assert_memory_equal(before.r.kt, after.r.kt, sizeof(before.r.kt));
-    assert_int_equal(before.c.step, after.c.step);
-    assert_memory_equal(before.c.r_kt, after.c.r_kt, sizeof(before.c.r_kt));
+    assert_memory_equal(&after.i, &w->i, sizeof(w->i));
+    assert_memory_equal(&after.r, &w->r, sizeof(w->r));
+    assert_memory_equal(&after.c, &w->c, sizeof(w->c));
 }
 
 static void all_bits_flipped_and_cut(struct sga_world *w, enum at at)
@@ -77,7 +60,8 @@ static void all_bits_flipped_and_cut(struct sga_world *w, enum at at)
 
 /* ---- registration ---- */
 
-static const struct list allowed = {4, {1, 2, 3, 4}};
+static const struct list allowed = {
+    4, {SUITE_NONE, SUITE_XCHACHA20_POLY1305, SUITE_CHACHA20_POLY1305, SUITE_AES_256_GCM}};
 
 static void register__checked_by_the_cloud__same_account(void **state)
 {
@@ -93,12 +77,12 @@ static void register__checked_by_the_cloud__same_account(void **state)
     assert_string_equal(got.id, "alice");
     assert_memory_equal(got.key, w.alice.key, KEY_BYTES);
     assert_memory_equal(&got.suites, &w.alice.suites, sizeof(got.suites));
-    assert_int_equal(got.initial, 2);
+    assert_int_equal(got.initial, SUITE_XCHACHA20_POLY1305);
 }
 
 static void register__a_cipher_that_the_cloud_has_not__denied(void **state)
 {
-    static const struct list fewer = {1, {2}};
+    static const struct list fewer = {1, {SUITE_XCHACHA20_POLY1305}};
     struct sga_world w;
     struct sga_account got;
     struct sga_body b;
@@ -109,10 +93,26 @@ static void register__a_cipher_that_the_cloud_has_not__denied(void **state)
     assert_int_equal(sga_register_check(&got, &(struct blob){b.p, b.len}, &w.cloud_key, &fewer),
                      ERR_DENIED);
     assert_int_equal(got.id[0], 0);
-    w.alice.initial = 4;
+    w.alice.initial = SUITE_AES_256_GCM; /* not in her set */
     assert_int_equal(sga_register(&w.alice, w.cloud_key.public_key, &b), ERR_ARG);
-    w.alice.initial = 2;
+    w.alice.initial = SUITE_XCHACHA20_POLY1305;
     w.alice.id[0] = 'A';
+    assert_int_equal(sga_register(&w.alice, w.cloud_key.public_key, &b), ERR_ARG);
+}
+
+static void register__a_suite_that_does_not_encrypt__denied(void **state)
+{
+    struct sga_world w;
+    struct sga_account got;
+    struct sga_body b;
+
+    (void)state;
+    sga_world_new(&w);
+    w.alice.suites.v[1] = SUITE_NONE;
+    assert_int_equal(sga_register(&w.alice, w.cloud_key.public_key, &b), 0);
+    assert_int_equal(sga_register_check(&got, &(struct blob){b.p, b.len}, &w.cloud_key, &allowed),
+                     ERR_DENIED);
+    w.alice.initial = SUITE_NONE;
     assert_int_equal(sga_register(&w.alice, w.cloud_key.public_key, &b), ERR_ARG);
 }
 
@@ -200,16 +200,17 @@ static void run__messages_pass_under_the_key_both_ways(void **state)
     sga_world_new(&w);
     sga_world_run(&w, AT_A1, AT_END);
     for (int way = 0; way < 2; way++) {
-        assert_int_equal(
-            sga_encrypt(3, way ? w.r_key : w.i_key, &(struct blob){text, sizeof(text)}, &sealed),
-            0);
+        assert_int_equal(sga_encrypt(w.terms.suite, way ? w.r_key : w.i_key,
+                                     &(struct blob){text, sizeof(text)}, &sealed),
+                         0);
         in = sga_blob(&sealed);
-        assert_int_equal(sga_decrypt(3, way ? w.i_key : w.r_key, &in, &plain), 0);
+        assert_int_equal(sga_decrypt(w.terms.suite, way ? w.i_key : w.r_key, &in, &plain), 0);
         assert_int_equal(plain.len, sizeof(text));
         assert_memory_equal(plain.p, text, sizeof(text));
         for (size_t bit = 0; bit < 8 * sealed.len; bit++) {
             sealed.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
-            assert_int_equal(sga_decrypt(3, way ? w.i_key : w.r_key, &in, &plain), ERR_AUTH);
+            assert_int_equal(sga_decrypt(w.terms.suite, way ? w.i_key : w.r_key, &in, &plain),
+                             ERR_AUTH);
             sealed.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
     }
@@ -426,14 +427,14 @@ static void a2__cipher_not_of_both__refused(void **state)
 
     (void)state;
     sga_world_new(&w);
-    w.terms.suite = 2; /* alice's only */
+    w.terms.suite = SUITE_XCHACHA20_POLY1305; /* alice's only */
     sga_world_run(&w, AT_A1, AT_A2);
     refused(&w, AT_A2, ERR_NOTFOUND, ERR_NOTFOUND);
     sga_world_new(&w);
-    w.terms.suite = 4; /* bob's only */
+    w.terms.suite = SUITE_AES_256_GCM; /* bob's only */
     assert_int_equal(sga_world_step(&w, AT_A1), ERR_ARG);
     memcpy(w.terms.responder, "alice", 6);
-    w.terms.suite = 3;
+    w.terms.suite = SUITE_CHACHA20_POLY1305;
     assert_int_equal(sga_world_step(&w, AT_A1), ERR_ARG);
 }
 
@@ -444,7 +445,7 @@ static void a3__cipher_that_the_responder_has_dropped__refused(void **state)
     (void)state;
     sga_world_new(&w);
     sga_world_run(&w, AT_A1, AT_A3);
-    w.bob.suites.n = 1;
+    w.bob.suites = (struct list){1, {SUITE_AES_256_GCM}};
     refused(&w, AT_A3, ERR_NOTFOUND, ERR_NOTFOUND);
 }
 
@@ -518,6 +519,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(register__checked_by_the_cloud__same_account),
         cmocka_unit_test(register__a_cipher_that_the_cloud_has_not__denied),
+        cmocka_unit_test(register__a_suite_that_does_not_encrypt__denied),
         cmocka_unit_test(register__any_bit_of_key_id_or_initial_cipher_flipped__refused),
         cmocka_unit_test(run__both_devices_get_the_same_key),
         cmocka_unit_test(run__other_direction__the_same_accounts_serve),
