@@ -1,8 +1,7 @@
 /*
- * fuzz_sga.c - bodies of profile sga from an enemy who holds the keys of the layer around them: the
- * first byte picks the step, the rest is the plaintext, which is sealed or encrypted as the step
- * expects it. With the top bit of that byte set the rest is handed
- * over as it is.
+ * fuzz_sga.c - bodies of profile sga from an enemy who holds the keys of the layer around them. The
+ * first byte picks the step; the rest is the plaintext, which is sealed or encrypted as the step
+ * expects it, or with the top bit set is handed over as it is.
  */
 #include <stddef.h>
 #include <stdint.h>
