@@ -36,7 +36,7 @@ endif
 CPPFLAGS += -D_GNU_SOURCE -I.
 CFLAGS   += -std=c11 $(OPT) $(WARN) $(HARD) $(SAN) -MMD -MP
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
-CORE_LIBS  := -lsodium -lm
+CORE_LIBS  := -lsodium -lcrypto -lm
 AGENT_LIBS := -levent_core -lsqlite3
 CLOUD_LIBS := -levent_core -lsqlite3 -lseccomp -lpthread
 

@@ -5,7 +5,7 @@
 
 #include "common/err.h"
 
-const struct profile *const profiles[] = {&profile_auth};
+const struct profile *const profiles[] = {&profile_auth, &profile_paper};
 const size_t profile_count = sizeof(profiles) / sizeof(profiles[0]);
 
 const struct profile *profile_find(uint8_t id)

@@ -17,7 +17,7 @@
 #include "common/stego.h"
 #include "proto/msg.h"
 
-enum profile_id { PROFILE_AUTH = 1 };
+enum profile_id { PROFILE_AUTH = 1, PROFILE_PAPER = 3 };
 
 #define HIDDEN_MAX 64 /* bytes of payload in a cover */
 
@@ -94,5 +94,7 @@ int profile_finish(const struct neg_terms *t, const struct neg_ends *ends,
 
 /* profile_auth.c: 128-bit keyed BLAKE2b tag and 64-bit nonce. */
 extern const struct profile profile_auth;
+/* profile_paper.c: MACLESS and the turning keys of Al Sibahee 2020, as printed. */
+extern const struct profile profile_paper;
 
 #endif

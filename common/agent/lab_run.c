@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "common/fx1.h"
 #include "common/image.h"
+#include "common/macless.h"
 #include "common/stego.h"
 #include "common/text.h"
 
@@ -20,7 +21,6 @@
 #define FAILED LAB_FAILED
 #define USAGE  LAB_USAGE
 
-#define DIGEST_DIGITS 40
 
 int lab_run_fail(const struct lab_args *a, int code, const char *fmt, ...)
 {
@@ -122,22 +122,14 @@ int lab_run_fx1(const struct lab_args *a)
     return code;
 }
 
-/* The digits of `paper`'s tag: 40 times '0' to 'f' gives 1920 to 4080, so always four. */
 int lab_run_macless(const struct lab_args *a)
 {
-    const char *digits = a->words[0];
-    unsigned sum = 0;
+    uint8_t tag[MACLESS_BYTES];
 
-    if (strlen(digits) != DIGEST_DIGITS ||
-        strspn(digits, "0123456789abcdefABCDEF") != DIGEST_DIGITS)
+    if (macless_of_digits(tag, a->words[0]) != 0)
         return lab_run_fail(a, USAGE,
                             "the digest is not 40 hex digits; give a SHA-1 as sha1sum prints it");
-    for (size_t i = 0; i < DIGEST_DIGITS; i++) {
-        char c = digits[i];
-
-        sum += (unsigned)(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
-    }
-    printf(a->json ? "{\"tag\":\"%u\"}\n" : "%u\n", sum);
+    printf(a->json ? "{\"tag\":\"%.*s\"}\n" : "%.*s\n", MACLESS_BYTES, (const char *)tag);
     return DONE;
 }
 
