@@ -61,6 +61,8 @@ void handle_attach(struct conn *c, const struct msg *m, const struct blob *body)
         return;
     memcpy(op->u.device.id, a->id, sizeof(op->u.device.id));
     memcpy(op->u.device.key, c->key, KEY_BYTES);
-    op->u.device.offer = (struct offer){a->profiles, a->suites, a->codecs};
+    /* What a device offers is what its receiver offers: a sender says in OPEN what it wants. */
+    if (c->role == ROLE_RECV)
+        op->u.device.offer = (struct offer){a->profiles, a->suites, a->codecs};
     server_submit(c->srv, op);
 }

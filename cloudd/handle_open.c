@@ -45,7 +45,10 @@ static void job_free(struct open_job *j)
 
 static void reject(struct conn *c, struct open_job *j, unsigned reason)
 {
-    neg_send_reject(c, j->rec.request, NULL, j->rec.terms.responder, reason);
+    if (reason == REASON_NO_SUITE)
+        neg_send_no_suite(c, &j->rec);
+    else
+        neg_send_reject(c, j->rec.request, NULL, j->rec.terms.responder, reason);
     job_free(j);
 }
 
@@ -354,6 +357,7 @@ static void reuse(struct job *job)
         return;
     j->is_same = rec.i_enrolment == j->rec.i_enrolment && rec.r_enrolment == j->rec.r_enrolment &&
                  offer_equal(&rec.terms.i_offer, &j->rec.terms.i_offer) &&
+                 list_equal(&rec.terms.allowed, &j->rec.terms.allowed) &&
                  neg_write_salt(&j->to_sender, &rec, ROLE_SEND) == 0;
     sodium_memzero(&rec, sizeof(rec));
 }
@@ -402,13 +406,16 @@ static void find_earlier(struct conn *c, struct open_job *j)
     server_submit(j->srv, op);
 }
 
-/* What both offer, or why there is nothing. */
+/* What both offer and our policy allows, or why there is nothing. */
 static unsigned choose(const struct server *srv, struct neg_terms *t)
 {
     const struct profile *p;
+    int err;
 
-    if (offer_choose(&t->choice, &t->i_offer, &t->r_offer) != 0)
-        return REASON_NO_COMMON;
+    t->allowed = srv->opt->suites;
+    err = offer_choose(&t->choice, &t->i_offer, &t->r_offer, &t->allowed);
+    if (err != 0)
+        return err == ERR_DENIED ? REASON_NO_SUITE : REASON_NO_COMMON;
     p = profile_find(t->choice.profile);
     if (p == NULL)
         return REASON_NO_COMMON;

@@ -7,6 +7,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/suite.h"
 
 #define SEALED_SMALL 256
 
@@ -77,6 +78,7 @@ static void fill_salt(struct msg_salt *s, const struct neg_record *rec)
     s->r_profiles = t->r_offer.profiles;
     s->r_suites = t->r_offer.suites;
     s->r_codecs = t->r_offer.codecs;
+    s->allowed = t->allowed;
     s->profile = t->choice.profile;
     s->suite = t->choice.suite;
     s->codec = t->choice.codec;
@@ -159,5 +161,26 @@ void neg_send_reject(struct conn *c, uint64_t request, const uint8_t *t, const c
         memcpy(r->negotiation, t, NEG_ID_BYTES);
     memcpy(r->peer, peer, strlen(peer) + 1);
     r->reason = (uint16_t)reason;
+    conn_send(c, &m);
+}
+
+void neg_send_no_suite(struct conn *c, const struct neg_record *rec)
+{
+    struct msg m = {.type = MSG_NEG_REJECT};
+    struct msg_neg_reject *r = &m.u.neg_reject;
+    const struct neg_terms *t = &rec->terms;
+    char ours[SUITE_TEXT_MAX], theirs[SUITE_TEXT_MAX], allowed[SUITE_TEXT_MAX];
+
+    r->request = rec->request;
+    memcpy(r->peer, t->responder, sizeof(r->peer));
+    r->reason = REASON_NO_SUITE;
+    r->i_suites = t->i_offer.suites;
+    r->r_suites = t->r_offer.suites;
+    r->allowed = t->allowed;
+    suite_list_text(ours, &r->i_suites);
+    suite_list_text(theirs, &r->r_suites);
+    suite_list_text(allowed, &r->allowed);
+    log_info("refused: negotiation of %s with %s: no suite; they have %s and %s, allowed are %s",
+             conn_name(c), t->responder, ours, theirs, allowed);
     conn_send(c, &m);
 }

@@ -33,5 +33,7 @@ void neg_send_pending(struct conn *c, const struct neg_record *rec);
 /* t NULL: no negotiation was made. */
 void neg_send_reject(struct conn *c, uint64_t request, const uint8_t *t, const char *peer,
                      unsigned reason);
+/* The end of a negotiation for want of a suite, with everybody's. */
+void neg_send_no_suite(struct conn *c, const struct neg_record *rec);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/suite.h"
 #include "proto/rbuf.h"
 
 #define DAY          (24 * 60 * 60)
@@ -29,7 +30,16 @@ static const struct command_row commands[] = {
     {"help", CMD_HELP, "[COMMAND]", "show this, or the options of a command"},
 };
 
-enum option_kind { OPT_HOME, OPT_USER, OPT_LISTEN, OPT_HOP, OPT_LOG, OPT_FLAG, OPT_NUMBER };
+enum option_kind {
+    OPT_HOME,
+    OPT_USER,
+    OPT_LISTEN,
+    OPT_HOP,
+    OPT_LOG,
+    OPT_SUITES,
+    OPT_FLAG,
+    OPT_NUMBER
+};
 
 struct option_row {
     const char *name, *operand;
@@ -54,6 +64,10 @@ static const struct option_row rows[] = {
      "any: devices may ask for a hop that is authenticated but not encrypted (sealed)"},
     {"--allow-research", NULL, OPT_FLAG, BIT(CMD_RUN), AT(allow_research), 0, 0,
      "let devices choose profiles that are for research only"},
+    {"--suites", "LIST", OPT_SUITES, BIT(CMD_RUN), 0, 0, 0,
+     "cipher suites that sessions may use, NAME,NAME... (all)"},
+    {"--min-strength", "BITS", OPT_NUMBER, BIT(CMD_RUN), AT(min_strength), 0, 256,
+     "refuse suites that keep a message secret with fewer bits (0)"},
     {"--no-confine", NULL, OPT_FLAG, BIT(CMD_RUN), AT(no_confine), 0, 0,
      "do not restrict files and system calls, for debugging"},
     {"--max-store", "BYTES", OPT_NUMBER, BIT(CMD_RUN), AT(max_store), 1u << 20, INT64_MAX,
@@ -96,6 +110,7 @@ static void set_defaults(struct options *o)
     o->max_message = MESSAGE_MAX;
     o->ttl = DAY;
     o->log = LOG_LEVEL_INFO;
+    suite_list_strong(&o->suites, 0);
 }
 
 static const struct command_row *find_command(const char *name)
@@ -139,7 +154,9 @@ static int set_flag(struct options *o, const struct option_row *row)
     return 0;
 }
 
-static int apply(struct options *o, const struct option_row *row, const char *value)
+/* What is wrong with a value goes to why, where there is more to say than what the option takes. */
+static int apply(struct options *o, const struct option_row *row, const char *value, char *why,
+                 size_t why_len)
 {
     switch (row->kind) {
     case OPT_HOME:
@@ -154,6 +171,8 @@ static int apply(struct options *o, const struct option_row *row, const char *va
         return set_hop(o, value);
     case OPT_LOG:
         return log_level_parse(value, &o->log);
+    case OPT_SUITES:
+        return suite_list_parse(&o->suites, value, why, why_len);
     case OPT_FLAG:
         return set_flag(o, row);
     case OPT_NUMBER:
@@ -178,6 +197,7 @@ static int take_option(struct parser *p)
     const char *arg = p->argv[p->at], *equals = strchr(arg, '='), *value = NULL;
     size_t len = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
     const struct option_row *row = find_option(arg, len, p->o->command);
+    char which[256] = "";
 
     if (row == NULL)
         return say(p->why, p->why_len, ERR_ARG, "%.*s is not an option of cloudd %s", (int)len, arg,
@@ -190,10 +210,12 @@ static int take_option(struct parser *p)
                        row->operand);
         value = equals != NULL ? equals + 1 : p->argv[++p->at];
     }
-    if (apply(p->o, row, value) != 0)
-        return say(p->why, p->why_len, ERR_ARG, "%s %s: not a %s; %s", row->name, value,
-                   row->operand, row->help);
-    return 0;
+    if (apply(p->o, row, value, which, sizeof(which)) == 0)
+        return 0;
+    if (which[0] != '\0')
+        return say(p->why, p->why_len, ERR_ARG, "%s: %s", row->name, which);
+    return say(p->why, p->why_len, ERR_ARG, "%s %s: not a %s; %s", row->name, value, row->operand,
+               row->help);
 }
 
 static int check_whole(const struct options *o, const struct command_row *row, char *why,
@@ -209,6 +231,20 @@ static int check_whole(const struct options *o, const struct command_row *row, c
         return say(why, why_len, ERR_ARG,
                    "\"%s\" is no device id: 1 to 64 of a-z 0-9 . _ - are wanted", o->id);
     return 0;
+}
+
+/* Of the suites allowed, those that are strong enough. */
+static int narrow_suites(struct options *o, char *why, size_t why_len)
+{
+    struct list allowed = o->suites;
+
+    o->suites.n = 0;
+    for (size_t i = 0; i < allowed.n; i++)
+        if (suite_find(allowed.v[i])->strength >= o->min_strength)
+            o->suites.v[o->suites.n++] = allowed.v[i];
+    return o->suites.n > 0
+               ? 0
+               : say(why, why_len, ERR_ARG, "--suites and --min-strength leave no suite to use");
 }
 
 static int is_help(const char *arg)
@@ -257,7 +293,9 @@ int options_parse(struct options *o, int argc, char **argv, char *why, size_t wh
     o->command = row->command;
     p = (struct parser){o, row, argv, argc, 2, why, why_len};
     err = take_all(&p);
-    return err != 0 ? err : check_whole(o, row, why, why_len);
+    if (err == 0)
+        err = check_whole(o, row, why, why_len);
+    return err != 0 ? err : narrow_suites(o, why, why_len);
 }
 
 static void help_options(enum command command)

@@ -11,6 +11,7 @@
 #include "common/exit.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "proto/rbuf.h"
 #include "proto/limits.h"
 
 enum command {
@@ -32,6 +33,8 @@ struct options {
     char host[HOST_MAX + 1];
     uint16_t port;
     int hop_any, allow_research, no_confine, json;
+    struct list suites; /* that sessions may use: those allowed, and strong enough */
+    uint64_t min_strength;
     const char *user;   /* whom to run as, NULL: see privileges.h */
     uint64_t max_store; /* bytes, 0: as large as the disk allows */
     uint64_t max_connections;

@@ -112,6 +112,7 @@ static void put_terms(struct wbuf *w, const struct neg_terms *t)
     wbuf_id(w, t->responder);
     put_offer(w, &t->i_offer);
     put_offer(w, &t->r_offer);
+    wbuf_list(w, &t->allowed);
     wbuf_u8(w, t->choice.profile);
     wbuf_u8(w, t->choice.suite);
     wbuf_u8(w, t->choice.codec);
@@ -174,6 +175,7 @@ static int get_terms(struct rbuf *r, struct neg_terms *t)
     bad |= rbuf_id(r, t->responder);
     bad |= get_offer(r, &t->i_offer);
     bad |= get_offer(r, &t->r_offer);
+    bad |= rbuf_list(r, &t->allowed);
     bad |= rbuf_u8(r, &t->choice.profile);
     bad |= rbuf_u8(r, &t->choice.suite);
     bad |= rbuf_u8(r, &t->choice.codec);

@@ -159,6 +159,7 @@ static int make_prologue(const struct neg_terms *t, struct wbuf *w)
     wbuf_id(w, t->responder);
     write_offer(w, &t->i_offer);
     write_offer(w, &t->r_offer);
+    wbuf_list(w, &t->allowed);
     wbuf_u8(w, t->choice.profile);
     wbuf_u8(w, t->choice.suite);
     wbuf_u8(w, t->choice.codec);

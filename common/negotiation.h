@@ -23,6 +23,7 @@ struct neg_terms {
     uint8_t cloud[KEY_BYTES];          /* the cloud's static key */
     char initiator[ID_MAX + 1], responder[ID_MAX + 1];
     struct offer i_offer, r_offer;
+    struct list allowed; /* suites, by the cloud */
     struct choice choice;
     uint8_t salt[KEY_BYTES];
     struct keybuf sk, shk; /* 1 to PAIR_KEY_MAX bytes */

@@ -19,7 +19,7 @@ void offer_local(struct offer *o, int allow_research)
     for (size_t i = 0; i < profile_count; i++)
         if (profiles[i]->research == NULL || allow_research)
             list_add(&o->profiles, profiles[i]->id);
-    list_add(&o->suites, SUITE_NONE);
+    suite_list_local(&o->suites);
     list_add(&o->codecs, STEGO_LIGHT);
     list_add(&o->codecs, STEGO_STEALTH);
 }
@@ -29,30 +29,47 @@ int list_has(const struct list *l, uint8_t v)
     return l->n > 0 && memchr(l->v, v, l->n) != NULL;
 }
 
-static int first_common(uint8_t *v, const struct list *i, const struct list *r)
+/* The first of i that r has too, 0 when there is none. */
+static uint8_t first_common(const struct list *i, const struct list *r)
 {
-    for (size_t k = 0; k < i->n; k++) {
-        if (list_has(r, i->v[k])) {
-            *v = i->v[k];
-            return 0;
-        }
-    }
-    *v = 0;
-    return ERR_NOTFOUND;
+    for (size_t k = 0; k < i->n; k++)
+        if (list_has(r, i->v[k]))
+            return i->v[k];
+    return 0;
 }
 
-int offer_choose(struct choice *c, const struct offer *initiator, const struct offer *responder)
+/* What both lists have, in the order of the first. */
+static struct list common_list(const struct list *a, const struct list *b)
 {
-    int err = first_common(&c->profile, &initiator->profiles, &responder->profiles);
+    struct list both = {0, {0}};
 
-    if (err == 0)
-        err = first_common(&c->suite, &initiator->suites, &responder->suites);
-    if (err == 0)
-        err = first_common(&c->codec, &initiator->codecs, &responder->codecs);
-    return err;
+    for (size_t k = 0; k < a->n; k++)
+        if (list_has(b, a->v[k]))
+            list_add(&both, a->v[k]);
+    return both;
 }
 
-static int list_equal(const struct list *a, const struct list *b)
+int offer_choose(struct choice *c, const struct offer *initiator, const struct offer *responder,
+                 const struct list *allowed)
+{
+    const struct profile *p;
+    struct list suites;
+
+    memset(c, 0, sizeof(*c));
+    c->profile = first_common(&initiator->profiles, &responder->profiles);
+    p = profile_find(c->profile);
+    if (p == NULL)
+        return ERR_NOTFOUND;
+    suites = common_list(&responder->suites, allowed);
+    suites = common_list(&p->suites, &suites);
+    c->suite = first_common(&initiator->suites, &suites);
+    if (c->suite == 0)
+        return ERR_DENIED;
+    c->codec = first_common(&initiator->codecs, &responder->codecs);
+    return c->codec != 0 ? 0 : ERR_NOTFOUND;
+}
+
+int list_equal(const struct list *a, const struct list *b)
 {
     return a->n == b->n && memcmp(a->v, b->v, a->n) == 0;
 }

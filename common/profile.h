@@ -25,6 +25,7 @@ struct profile {
     uint8_t id;
     const char *name;
     const char *research; /* why nobody should deploy it; NULL: one may */
+    struct list suites;   /* that it may use: `none`, or some that encrypt */
 
     /* ---- pairing and step 1, at the cloud: Shk; and Sk, from a slice drawn for T ---- */
     int (*shk)(struct keybuf *shk, const struct pair_keys *k);

@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "common/kdf.h"
 #include "common/session.h"
+#include "common/suite.h"
 
 #define HEADER_MAX 256
 
@@ -81,6 +82,7 @@ static int open(const struct keybuf *key, const struct msg *m, const uint8_t *hi
 const struct profile profile_auth = {
     .id = PROFILE_AUTH,
     .name = "auth",
+    .suites = {1, {SUITE_NONE}},
     .shk = pair_keys_derive_shk,
     .sk = pair_keys_derive_sk,
     .handshake = &neg_kkpsk2,

@@ -84,6 +84,7 @@ local REASONS = {
     [50] = { name = "BAD_TAG", text = "the authentication code in the image does not match: message, header or hidden payload was changed" },
     [51] = { name = "NO_SESSION", text = "the package belongs to no session that we know" },
     [52] = { name = "INDEX", text = "the package's number is used up or too far ahead" },
+    [53] = { name = "NO_SUITE", text = "sender, receiver and cloud have no cipher suite in common that the profile can use; change the sets with --suites" },
 }
 local MESSAGES = {
     [0x01] = {
@@ -254,6 +255,7 @@ local MESSAGES = {
             { name = "r_profiles", kind = "list", size = 0, doc = "responder's profiles" },
             { name = "r_suites", kind = "list", size = 0, doc = "responder's suites" },
             { name = "r_codecs", kind = "list", size = 0, doc = "responder's stego codes" },
+            { name = "allowed", kind = "list", size = 0, doc = "suites that the cloud allows" },
             { name = "profile", kind = "u8", size = 0, doc = "chosen profile" },
             { name = "suite", kind = "u8", size = 0, doc = "chosen suite" },
             { name = "codec", kind = "u8", size = 0, doc = "chosen stego code" },
@@ -342,6 +344,9 @@ local MESSAGES = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T, or zeros when none was made" },
             { name = "peer", kind = "id", size = 0, doc = "the other device" },
             { name = "reason", kind = "u16", size = 0, doc = "why" },
+            { name = "i_suites", kind = "list", size = 0, doc = "with NO_SUITE: the initiator's suites; else empty, as the next two" },
+            { name = "r_suites", kind = "list", size = 0, doc = "the responder's suites" },
+            { name = "allowed", kind = "list", size = 0, doc = "suites that the cloud allows" },
         },
     },
     [0x30] = {

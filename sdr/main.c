@@ -93,7 +93,7 @@ static int receive_run(struct device_options *o)
 
 static const struct command commands[] = {
     {"enroll", ENROLL_OPTIONS, ENROLL_USAGE, ENROLL_ABOUT, enroll_run},
-    {"run", "home cloud hop peer-key allow-research json inbox count accept",
+    {"run", "home cloud hop peer-key suites allow-research json inbox count accept",
      "--home DIR [--inbox FOLDER] [--count N] [--accept ID,...|any] [OPTIONS]",
      "Receive: answer negotiations, verify messages, print them, send receipts.\n\n"
      "  --inbox FOLDER       also save each message and its stego image as files there\n"
@@ -102,6 +102,7 @@ static const struct command commands[] = {
      "  --cloud HOST:PORT    another address of the cloud; remembered\n"
      "  --hop sealed|clear   clear lets the hop be watched (cloudd run --hop any)\n"
      "  --peer-key ID=KEY    pin a peer's key; may be repeated\n"
+     "  --suites LIST        the device's cipher suites, best first; remembered\n"
      "  --allow-research     take part in research profiles\n"
      "  --json               one JSON object a line on stdout",
      receive_run},

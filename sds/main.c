@@ -6,33 +6,36 @@
 #include "common/secret.h"
 #include "sds/sds.h"
 
-#define DEVICE_OPTIONS "home cloud hop peer-key allow-research json"
+#define DEVICE_OPTIONS "home cloud hop peer-key suites allow-research json"
 #define DEVICE_ABOUT                                                                               \
     "  --cloud HOST:PORT    another address of the cloud; remembered\n"                            \
     "  --hop sealed|clear   clear lets the hop be watched (cloudd run --hop any)\n"                \
     "  --peer-key ID=KEY    pin a peer's key; may be repeated\n"                                   \
+    "  --suites LIST        the device's cipher suites, best first; remembered\n"                  \
     "  --allow-research     take part in research profiles\n"                                      \
     "  --json               one JSON object a line on stdout"
 
 static const struct command commands[] = {
     {"enroll", ENROLL_OPTIONS, ENROLL_USAGE, ENROLL_ABOUT, enroll_run},
-    {"send", DEVICE_OPTIONS " to cover profile stego file no-wait timeout",
+    {"send", DEVICE_OPTIONS " to cover profile stego file no-wait no-pad timeout",
      "--home DIR --to ID[,ID...] --cover IMAGE [OPTIONS] [--file F | MESSAGE]",
      "Send one message and wait for the receivers' word.\n\n"
      "  --to ID[,ID...]      the receivers\n"
      "  --cover IMAGE        picture that carries the authentication code; use one once\n"
      "  --profile P          auth\n"
      "  --stego CODE         light (fewest changes) or stealth (changes where they hide)\n"
+     "  --no-pad             let the length of an encrypted message be seen (sealed)\n"
      "  --file F             the message is the content of F; - for stdin\n"
      "  --no-wait            leave it in the outbox or with the cloud, and exit 0\n"
      "  --timeout S          give up waiting after S seconds (30) and exit 1\n" DEVICE_ABOUT,
      send_run},
-    {"run", DEVICE_OPTIONS " to covers profile stego", "--home DIR --to ID --covers FOLDER",
+    {"run", DEVICE_OPTIONS " to covers profile stego no-pad", "--home DIR --to ID --covers FOLDER",
      "Send one message a line from stdin, until its end and all are receipted.\n\n"
      "  --to ID              the receiver\n"
      "  --covers FOLDER      pictures, used in turn\n"
      "  --profile P          auth\n"
-     "  --stego CODE         light or stealth\n" DEVICE_ABOUT,
+     "  --stego CODE         light or stealth\n"
+     "  --no-pad             let the length of encrypted messages be seen (sealed)\n" DEVICE_ABOUT,
      lines_run},
     {"peers", PEERS_OPTIONS, PEERS_USAGE, PEERS_ABOUT, peers_run},
 };

@@ -74,9 +74,15 @@ int device_open(struct device *d, const struct device_options *o, enum conn_role
         if (err == ERR_ARG)
             return fail(EXIT_USAGE, "%s", why);
     }
+    if (err == 0 && o->suites != NULL) {
+        err = home_set_suites(&d->home, o->suites, why, sizeof(why));
+        if (err == ERR_ARG)
+            return fail(EXIT_USAGE, "%s", why);
+    }
     if (err != 0 || state_open(&d->db, &d->home, why, sizeof(why)) != 0)
         return fail(EXIT_FAILED, "%s", why);
     offer_local(&d->offer, o->allow_research);
+    home_suites(&d->home, &d->offer.suites);
     if (role != 0 && make_base(d) != 0)
         return fail(EXIT_FAILED, "out of memory");
     return pin_keys(d, o);

@@ -89,6 +89,7 @@ static void send_request(struct enrolment *e)
     body.u.enrol_body.height = (uint16_t)e->scan.height;
     body.u.enrol_body.pixels = (struct blob){e->scan.pixels, pixels};
     offer_local(&offer, 0);
+    home_suites(&e->home, &offer.suites);
     m.u.enrol_request.profiles = offer.profiles;
     m.u.enrol_request.suites = offer.suites;
     m.u.enrol_request.codecs = offer.codecs;
@@ -124,7 +125,7 @@ static void on_down(void *arg, int final, unsigned reason, const char *why)
 {
     struct enrolment *e = arg;
 
-    (void)final;
+    (void) final;
     e->reason = reason;
     text_copy(e->why, sizeof(e->why), why);
     event_base_loopbreak(e->base);
@@ -142,9 +143,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 static int talk(struct enrolment *e)
 {
-    static const struct link_handlers handlers = {.up = on_up,
-                                                  .message = on_message,
-                                                  .down = on_down};
+    static const struct link_handlers handlers = {
+        .up = on_up, .message = on_message, .down = on_down};
     struct timeval limit = {.tv_sec = 60};
 
     signal(SIGPIPE, SIG_IGN);
@@ -172,6 +172,7 @@ static int check_options(const struct device_options *o, struct enrolment *e)
     char line[128] = "", host[HOST_MAX + 1];
     uint8_t key[KEY_BYTES];
     const char *token = o->token;
+    struct home tried = {.lock_fd = -1};
     uint16_t port;
 
     if (o->id == NULL || o->cloud == NULL || o->cloud_key == NULL || o->token == NULL ||
@@ -184,6 +185,8 @@ static int check_options(const struct device_options *o, struct enrolment *e)
     if (text_unhex(key, KEY_BYTES, o->cloud_key) != 0)
         return fail(EXIT_USAGE, "--cloud-key is not a key: %d hex digits, as cloudd init prints",
                     2 * KEY_BYTES);
+    if (o->suites != NULL && home_set_suites(&tried, o->suites, e->why, sizeof(e->why)) != 0)
+        return fail(EXIT_USAGE, "%s", e->why);
     if (strcmp(token, "-") == 0) {
         if (fgets(line, sizeof(line), stdin) != NULL)
             line[strcspn(line, "\r\n")] = '\0';
@@ -202,7 +205,8 @@ static int prepare(const struct device_options *o, struct enrolment *e)
     if (load_scan(e, o->signature) != 0 ||
         home_prepare(&e->home, o->home, e->why, sizeof(e->why)) != 0 ||
         home_set_cloud(&e->home, o->cloud, e->why, sizeof(e->why)) != 0 ||
-        text_unhex(e->home.cloud_key, KEY_BYTES, o->cloud_key) != 0)
+        text_unhex(e->home.cloud_key, KEY_BYTES, o->cloud_key) != 0 ||
+        (o->suites != NULL && home_set_suites(&e->home, o->suites, e->why, sizeof(e->why)) != 0))
         return fail(EXIT_FAILED, "%s", e->why);
     text_copy(e->home.id, sizeof(e->home.id), o->id);
     return 0;

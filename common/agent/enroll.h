@@ -4,7 +4,7 @@
 
 #include "common/agent/options.h"
 
-#define ENROLL_OPTIONS "home id cloud cloud-key token signature json"
+#define ENROLL_OPTIONS "home id cloud cloud-key token signature suites json"
 #define ENROLL_USAGE                                                                               \
     "--home DIR --id ID --cloud HOST:PORT --cloud-key KEY --token TOKEN --signature IMAGE"
 #define ENROLL_ABOUT                                                                               \
@@ -16,6 +16,7 @@
     "  --cloud-key KEY    what `cloudd init` printed\n"                                            \
     "  --token TOKEN      what `cloudd invite ID` printed; - reads it from stdin\n"                \
     "  --signature IMAGE  the scan\n"                                                              \
+    "  --suites LIST      the device's cipher suites, best first (all); remembered\n"              \
     "  --json             one JSON object on stdout"
 
 int enroll_run(struct device_options *o);

@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/folder.h"
 #include "common/secret.h"
+#include "common/suite.h"
 
 #define HOME_VERSION 1
 #define CONF_MAX     1024
@@ -116,14 +117,16 @@ int home_prepare(struct home *h, const char *dir, char *why, size_t cap)
 
 static int write_conf(const struct home *h, char *why, size_t cap)
 {
-    char conf[CONF_MAX], path[PATH_MAX], key[2 * KEY_BYTES + 1];
+    char conf[CONF_MAX], path[PATH_MAX], key[2 * KEY_BYTES + 1], suites[SUITE_TEXT_MAX];
     int len, err;
 
     text_hex(key, h->cloud_key, KEY_BYTES);
-    len = snprintf(conf, sizeof(conf),
-                   "inkpost-device %d\nid %s\nhost %s\nport %u\ncloud-key %s\nenrolment %llu\n",
-                   HOME_VERSION, h->id, h->host, (unsigned)h->port, key,
-                   (unsigned long long)h->enrolment);
+    suite_list_text(suites, &h->suites);
+    len = snprintf(
+        conf, sizeof(conf),
+        "inkpost-device %d\nid %s\nhost %s\nport %u\ncloud-key %s\nenrolment %llu\n%s%s%s",
+        HOME_VERSION, h->id, h->host, (unsigned)h->port, key, (unsigned long long)h->enrolment,
+        h->suites.n > 0 ? "suites " : "", suites, h->suites.n > 0 ? "\n" : "");
     home_path(h, "device.conf", path);
     err = secret_write_file(path, conf, (size_t)len);
     return err == 0 ? 0 : say(why, cap, err, "cannot write %s: %s", path, err_str(err));
@@ -151,6 +154,8 @@ static int parse_lines(struct home *h, const char *conf, size_t len, char *why, 
     const char *id = conf_value(conf, len, "id"), *host = conf_value(conf, len, "host");
     const char *port = conf_value(conf, len, "port"), *key = conf_value(conf, len, "cloud-key");
     const char *enrolment = conf_value(conf, len, "enrolment");
+    const char *suites = conf_value(conf, len, "suites");
+    char which[128];
     uint64_t v = 0, p = 0;
 
     if (version != NULL && text_number(version, HOME_VERSION + 1, UINT64_MAX, &v) == 0)
@@ -161,7 +166,8 @@ static int parse_lines(struct home *h, const char *conf, size_t len, char *why, 
         !id_is_valid(id, strlen(id)) || strlen(host) > HOST_MAX ||
         text_number(port, 1, UINT16_MAX, &p) != 0 ||
         text_unhex(h->cloud_key, KEY_BYTES, key) != 0 ||
-        text_number(enrolment, 1, UINT64_MAX, &h->enrolment) != 0)
+        text_number(enrolment, 1, UINT64_MAX, &h->enrolment) != 0 ||
+        (suites != NULL && suite_list_parse(&h->suites, suites, which, sizeof(which)) != 0))
         return say(why, cap, ERR_MALFORMED,
                    "%s/device.conf is damaged; restore it from a backup, or enrol again into an "
                    "empty folder",
@@ -229,6 +235,38 @@ int home_set_cloud(struct home *h, const char *host_port, char *why, size_t cap)
     text_copy(h->host, sizeof(h->host), host);
     h->port = port;
     return h->id[0] != '\0' ? write_conf(h, why, cap) : 0;
+}
+
+int home_set_suites(struct home *h, const char *text, char *why, size_t cap)
+{
+    struct list l;
+    char which[256];
+    int err = suite_list_parse(&l, text, which, sizeof(which));
+
+    if (err != 0)
+        return say(why, cap, err, "--suites: %s", which);
+    for (size_t i = 0; i < l.n; i++)
+        if (!suite_find(l.v[i])->available())
+            return say(why, cap, ERR_ARG, "--suites: %s is not available on this processor",
+                       suite_find(l.v[i])->name);
+    if (h->suites.n == l.n && memcmp(h->suites.v, l.v, l.n) == 0)
+        return 0;
+    h->suites = l;
+    return h->id[0] != '\0' ? write_conf(h, why, cap) : 0;
+}
+
+void home_suites(const struct home *h, struct list *l)
+{
+    struct list local;
+
+    suite_list_local(&local);
+    if (h->suites.n == 0)
+        *l = local;
+    else
+        memset(l, 0, sizeof(*l));
+    for (size_t i = 0; i < h->suites.n; i++)
+        if (memchr(local.v, h->suites.v[i], local.n) != NULL)
+            l->v[l->n++] = h->suites.v[i];
 }
 
 void home_close(struct home *h)

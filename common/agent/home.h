@@ -2,7 +2,7 @@
  * home.h - a device's folder: its key, who it is, which cloud it belongs to, and one lock a role.
  *
  *   device.key     64 bytes: X25519 secret key, then the share `dev` given at enrolment
- *   device.conf    text: version, id, cloud, cloud key, enrolment number; no secrets
+ *   device.conf    text: version, id, cloud, cloud key, enrolment number, suites; no secrets
  *   state.db       sessions, outbox, inbox, peers (state.h)
  *   *.lock         held while a program runs in that role
  */
@@ -32,6 +32,7 @@ struct home {
     uint16_t port;
     uint8_t cloud_key[KEY_BYTES];
     uint64_t enrolment;
+    struct list suites; /* the device's set, best first; empty: all that its processor has */
     struct home_secrets *secrets;
     int lock_fd;
 };
@@ -52,6 +53,11 @@ int home_enrolled(const struct home *h, char *why, size_t why_len);
 int home_open(struct home *h, const char *dir, enum conn_role role, char *why, size_t why_len);
 /* Remember another address of the cloud. */
 int home_set_cloud(struct home *h, const char *host_port, char *why, size_t why_len);
+/* Remember another set of suites (suite.h), as text. ERR_ARG also for one that this processor does
+ * not have. */
+int home_set_suites(struct home *h, const char *text, char *why, size_t why_len);
+/* What the device offers of suites now: its set, less what this processor does not have. */
+void home_suites(const struct home *h, struct list *l);
 /* Free, wipe, unlock. A zeroed home is fine. */
 void home_close(struct home *h);
 

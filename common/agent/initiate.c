@@ -127,10 +127,11 @@ static int take_terms(struct stream *s, const struct msg_salt *m, struct neg_ter
     memcpy(t->responder, s->peer, sizeof(t->responder));
     t->i_offer = (struct offer){m->i_profiles, m->i_suites, m->i_codecs};
     t->r_offer = (struct offer){m->r_profiles, m->r_suites, m->r_codecs};
+    t->allowed = m->allowed;
     t->shk = s->shk;
     if (strcmp(m->initiator, t->initiator) != 0 || strcmp(m->responder, t->responder) != 0 ||
         !offer_equal(&t->i_offer, &c->offer) ||
-        offer_choose(&t->choice, &t->i_offer, &t->r_offer) != 0 ||
+        offer_choose(&t->choice, &t->i_offer, &t->r_offer, &t->allowed) != 0 ||
         t->choice.profile != m->profile || t->choice.suite != m->suite ||
         t->choice.codec != m->codec)
         return ERR_AUTH;

@@ -32,7 +32,8 @@ int fail(enum exit_code code, const char *fmt, ...)
 enum option_code {
     OPT_HOME = 256, OPT_ID, OPT_CLOUD, OPT_CLOUD_KEY, OPT_TOKEN, OPT_SIGNATURE, OPT_TO, OPT_COVER,
     OPT_COVERS, OPT_PROFILE, OPT_STEGO, OPT_FILE, OPT_INBOX, OPT_ACCEPT, OPT_ACCEPT_KEY,
-    OPT_PEER_KEY, OPT_TIMEOUT, OPT_COUNT, OPT_HOP, OPT_JSON, OPT_NO_WAIT, OPT_RESEARCH, OPT_HELP
+    OPT_PEER_KEY, OPT_TIMEOUT, OPT_COUNT, OPT_HOP, OPT_SUITES, OPT_JSON, OPT_NO_WAIT, OPT_NO_PAD,
+    OPT_RESEARCH, OPT_HELP
 };
 
 static const struct option all_options[] = {
@@ -55,8 +56,10 @@ static const struct option all_options[] = {
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"count", required_argument, NULL, OPT_COUNT},
     {"hop", required_argument, NULL, OPT_HOP},
+    {"suites", required_argument, NULL, OPT_SUITES},
     {"json", no_argument, NULL, OPT_JSON},
     {"no-wait", no_argument, NULL, OPT_NO_WAIT},
+    {"no-pad", no_argument, NULL, OPT_NO_PAD},
     {"allow-research", no_argument, NULL, OPT_RESEARCH},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -162,11 +165,17 @@ static int set_option(struct device_options *o, enum option_code code, char *arg
         return 0;
     case OPT_HOP:
         return set_hop(o, arg);
+    case OPT_SUITES:
+        o->suites = arg;
+        return 0;
     case OPT_JSON:
         o->json = 1;
         return 0;
     case OPT_NO_WAIT:
         o->no_wait = 1;
+        return 0;
+    case OPT_NO_PAD:
+        o->no_pad = 1;
         return 0;
     case OPT_RESEARCH:
         o->allow_research = 1;

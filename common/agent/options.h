@@ -15,11 +15,12 @@
 struct device_options {
     const char *home, *id, *cloud, *cloud_key, *token, *signature;
     const char *to, *cover, *covers, *profile, *stego, *file, *inbox, *accept, *accept_key;
+    const char *suites;
     const char *peer_keys[PEER_KEYS_MAX];
     size_t peer_keys_n;
     uint64_t timeout, count;
     enum hop_mode hop;
-    int json, no_wait, allow_research;
+    int json, no_wait, no_pad, allow_research;
     char **rest; /* what is not an option */
     int rest_n;
 };

@@ -208,6 +208,7 @@ static void fill_terms(const struct responder *r, const struct msg_salt *m, stru
     memcpy(t->responder, m->responder, sizeof(t->responder));
     t->i_offer = (struct offer){m->i_profiles, m->i_suites, m->i_codecs};
     t->r_offer = (struct offer){m->r_profiles, m->r_suites, m->r_codecs};
+    t->allowed = m->allowed;
     t->choice = (struct choice){m->profile, m->suite, m->codec};
 }
 
@@ -222,7 +223,7 @@ static unsigned check_choice(const struct responder *r, const struct neg_terms *
     /* The cloud chose by what we offered when it last saw us: the initiator may start again. */
     if (!offer_equal(&t->r_offer, r->offer))
         return REASON_STALE;
-    if (profile == NULL || offer_choose(&again, &t->i_offer, &t->r_offer) != 0)
+    if (profile == NULL || offer_choose(&again, &t->i_offer, &t->r_offer, &t->allowed) != 0)
         return REASON_NO_COMMON;
     if (again.profile != t->choice.profile || again.suite != t->choice.suite ||
         again.codec != t->choice.codec)

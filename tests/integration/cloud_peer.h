@@ -346,6 +346,7 @@ static inline void take_salt(struct device *d, struct neg_terms *t, uint8_t peer
     memcpy(t->responder, m.u.salt.responder, sizeof(t->responder));
     t->i_offer = (struct offer){m.u.salt.i_profiles, m.u.salt.i_suites, m.u.salt.i_codecs};
     t->r_offer = (struct offer){m.u.salt.r_profiles, m.u.salt.r_suites, m.u.salt.r_codecs};
+    t->allowed = m.u.salt.allowed;
     t->choice = (struct choice){m.u.salt.profile, m.u.salt.suite, m.u.salt.codec};
     memcpy(t->salt, inner.u.salt_body.salt, KEY_BYTES);
     keybuf_set(&t->sk, inner.u.salt_body.sk.p, inner.u.salt_body.sk.len);

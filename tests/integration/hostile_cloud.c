@@ -147,7 +147,8 @@ static void new_terms(struct neg_terms *t, const struct offer *o)
     text_copy(t->initiator, sizeof(t->initiator), "alice");
     text_copy(t->responder, sizeof(t->responder), "bob");
     t->i_offer = t->r_offer = *o;
-    CHECK(offer_choose(&t->choice, o, o) == 0);
+    suite_list_strong(&t->allowed, 0);
+    CHECK(offer_choose(&t->choice, o, o, &t->allowed) == 0);
 }
 
 /* PEER, to `self` about the other one, whose key is said to be `key`. */
@@ -192,6 +193,7 @@ static void send_salt(const struct noise_keypair *self, const struct neg_terms *
     s->r_profiles = t->r_offer.profiles;
     s->r_suites = t->r_offer.suites;
     s->r_codecs = t->r_offer.codecs;
+    s->allowed = t->allowed;
     s->profile = t->choice.profile;
     s->suite = t->choice.suite;
     s->codec = t->choice.codec;

@@ -17,6 +17,7 @@
 
 #include "common/agent/home.h"
 #include "common/err.h"
+#include "common/suite.h"
 #include "tests/unit/store_fixture.h"
 
 static char top[] = "/tmp/test-home-XXXXXX";
@@ -213,6 +214,45 @@ static void home_set_cloud__remembered(void **state)
 
 /* ---- refused ---- */
 
+static void home_set_suites__remembered_and_offered(void **state)
+{
+    struct list offered, local;
+    struct home h;
+
+    (void)state;
+    enrol();
+    suite_list_local(&local);
+    assert_int_equal(home_open(&h, dir, 0, why, sizeof(why)), 0);
+    home_suites(&h, &offered);
+    assert_int_equal(offered.n, local.n);
+    assert_memory_equal(offered.v, local.v, local.n);
+    assert_int_equal(home_set_suites(&h, "none,chacha20-poly1305", why, sizeof(why)), 0);
+    home_close(&h);
+    assert_int_equal(home_open(&h, dir, 0, why, sizeof(why)), 0);
+    home_suites(&h, &offered);
+    assert_int_equal(offered.n, 2);
+    assert_int_equal(offered.v[0], SUITE_NONE);
+    assert_int_equal(offered.v[1], SUITE_CHACHA20_POLY1305);
+    home_close(&h);
+}
+
+static void home_set_suites__what_is_no_set__refused_and_the_old_one_kept(void **state)
+{
+    struct home h;
+
+    (void)state;
+    enrol();
+    assert_int_equal(home_open(&h, dir, 0, why, sizeof(why)), 0);
+    assert_int_equal(home_set_suites(&h, "chacha20-poly1305", why, sizeof(why)), 0);
+    assert_int_equal(home_set_suites(&h, "chacha20-poly1305,rot13", why, sizeof(why)), ERR_ARG);
+    assert_non_null(strstr(why, "rot13"));
+    if (!suite_find(SUITE_AES_256_GCM)->available())
+        assert_int_equal(home_set_suites(&h, "aes-256-gcm", why, sizeof(why)), ERR_ARG);
+    assert_int_equal(h.suites.n, 1);
+    assert_int_equal(h.suites.v[0], SUITE_CHACHA20_POLY1305);
+    home_close(&h);
+}
+
 static void home_open__no_folder_or_nothing_enrolled__not_found(void **state)
 {
     struct home h;
@@ -372,6 +412,24 @@ static void home_open__conf_with_a_line_less_or_a_wrong_one__malformed(void **st
     }
 }
 
+static void home_open__conf_with_suites_that_are_none__malformed(void **state)
+{
+    static const char whole[] = "inkpost-device 1\nid alice\nhost h\nport 1\ncloud-key "
+                                "00112233445566778899aabbccddeeff"
+                                "00112233445566778899aabbccddeeff\nenrolment 1\nsuites ";
+    static const char *const suites[] = {"none\n", "\n", "rot13\n", "none,none\n", "none,\n"};
+    char text[1024];
+
+    (void)state;
+    enrol();
+    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+        int len = snprintf(text, sizeof(text), "%s%s", whole, suites[i]);
+
+        write_conf(text, (size_t)len);
+        assert_int_equal(try_open(0), i == 0 ? 0 : ERR_MALFORMED);
+    }
+}
+
 static void home_open__conf_with_any_bit_flipped__never_another_id_length_or_crash(void **state)
 {
     char text[1024];
@@ -420,6 +478,8 @@ int main(void)
         T(home_prepare__enrolled_already__exists),
         T(home_prepare__two_homes__other_keys),
         T(home_set_cloud__remembered),
+        T(home_set_suites__remembered_and_offered),
+        T(home_set_suites__what_is_no_set__refused_and_the_old_one_kept),
         T(home_open__no_folder_or_nothing_enrolled__not_found),
         T(home_open__folder_open_to_others__perms),
         T(home_open__key_open_to_others__perms),
@@ -429,6 +489,7 @@ int main(void)
         T(home_open__conf_of_a_newer_version__version),
         T(home_open__conf_cut_anywhere__malformed_or_what_was_left_is_whole),
         T(home_open__conf_with_a_line_less_or_a_wrong_one__malformed),
+        T(home_open__conf_with_suites_that_are_none__malformed),
         T(home_open__conf_with_any_bit_flipped__never_another_id_length_or_crash),
         T(home_open__conf_that_is_a_link__refused),
     };

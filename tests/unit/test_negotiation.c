@@ -40,7 +40,8 @@ static struct neg_terms terms(void)
     memcpy(t.responder, "bob", 4);
     offer_local(&t.i_offer, 0);
     offer_local(&t.r_offer, 0);
-    assert_int_equal(offer_choose(&t.choice, &t.i_offer, &t.r_offer), 0);
+    suite_list_strong(&t.allowed, 0);
+    assert_int_equal(offer_choose(&t.choice, &t.i_offer, &t.r_offer, &t.allowed), 0);
     cover_random(t.salt, KEY_BYTES, 2);
     t.sk.len = t.shk.len = KEY_BYTES;
     cover_random(t.sk.b, KEY_BYTES, 3);
@@ -95,6 +96,10 @@ static void other_suites(struct neg_terms *t)
 {
     t->r_offer.suites.v[0] ^= 1;
 }
+static void other_allowed(struct neg_terms *t)
+{
+    t->allowed.n--;
+}
 static void other_profile(struct neg_terms *t)
 {
     t->choice.profile ^= 1;
@@ -128,6 +133,7 @@ static const struct change changes[] = {
     {"the initiator's list", other_i_offer, 0, 1},
     {"the responder's list", other_r_offer, 0, 1},
     {"the suites", other_suites, 0, 1},
+    {"the suites allowed", other_allowed, 0, 1},
     {"the profile", other_profile, 0, 1},
     {"the suite", other_suite, 0, 1},
     {"the codec", other_codec, 0, 1},

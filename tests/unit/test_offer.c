@@ -65,38 +65,73 @@ static void list_has__only_what_counts(void **state)
     assert_false(list_has(&l, 1));
 }
 
+static const struct list any = {LIST_MAX, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
+
 static void offer_choose__first_of_the_initiators_that_the_responder_has(void **state)
 {
-    struct offer i = offer_of(LIST(5, 3, 1), LIST(2, 1), LIST(7, 8));
-    struct offer r = offer_of(LIST(1, 3), LIST(1, 2), LIST(8));
+    struct offer i = offer_of(LIST(99, PROFILE_AUTH), LIST(3, 1), LIST(7, 8));
+    struct offer r = offer_of(LIST(PROFILE_AUTH, 98), LIST(1, 2), LIST(8));
     struct choice c;
 
     (void)state;
-    assert_int_equal(offer_choose(&c, &i, &r), 0);
-    assert_int_equal(c.profile, 3);
-    assert_int_equal(c.suite, 2);
+    assert_int_equal(offer_choose(&c, &i, &r, &any), 0);
+    assert_int_equal(c.profile, PROFILE_AUTH);
+    assert_int_equal(c.suite, SUITE_NONE);
     assert_int_equal(c.codec, 8);
-    assert_int_equal(offer_choose(&c, &r, &i), 0);
-    assert_int_equal(c.profile, 1);
-    assert_int_equal(c.suite, 1);
+    i.codecs = r.codecs = (struct list){2, {2, 1}};
+    assert_int_equal(offer_choose(&c, &r, &i, &any), 0);
+    assert_int_equal(c.codec, 2);
 }
 
-static void offer_choose__nothing_in_common_in_any_one_list__not_found(void **state)
+static void offer_choose__no_profile_or_code_in_common__not_found(void **state)
 {
-    struct offer i = offer_of(LIST(1), LIST(1), LIST(1)), r;
+    struct offer i = offer_of(LIST(PROFILE_AUTH), LIST(1), LIST(1)), r;
     struct choice c;
 
     (void)state;
     r = offer_of(LIST(2), LIST(1), LIST(1));
-    assert_int_equal(offer_choose(&c, &i, &r), ERR_NOTFOUND);
-    r = offer_of(LIST(1), LIST(2), LIST(1));
-    assert_int_equal(offer_choose(&c, &i, &r), ERR_NOTFOUND);
-    r = offer_of(LIST(1), LIST(1), LIST(2));
-    assert_int_equal(offer_choose(&c, &i, &r), ERR_NOTFOUND);
-    r = offer_of(LIST(1), LIST(1), LIST(1));
+    assert_int_equal(offer_choose(&c, &i, &r, &any), ERR_NOTFOUND);
+    r = offer_of(LIST(PROFILE_AUTH), LIST(1), LIST(2));
+    assert_int_equal(offer_choose(&c, &i, &r, &any), ERR_NOTFOUND);
     r.codecs.n = 0;
-    assert_int_equal(offer_choose(&c, &i, &r), ERR_NOTFOUND);
-    assert_int_equal(offer_choose(&c, &r, &i), ERR_NOTFOUND);
+    assert_int_equal(offer_choose(&c, &i, &r, &any), ERR_NOTFOUND);
+    assert_int_equal(offer_choose(&c, &r, &i, &any), ERR_NOTFOUND);
+    i = r = offer_of(LIST(200), LIST(1), LIST(1)); /* in common, but nobody knows it */
+    assert_int_equal(offer_choose(&c, &i, &r, &any), ERR_NOTFOUND);
+}
+
+/* Each of the three can leave the other two without a suite. */
+static void offer_choose__no_suite_left__denied(void **state)
+{
+    struct offer i = offer_of(LIST(PROFILE_AUTH), LIST(2, 1), LIST(1)), r = i;
+    struct list allowed = any, without = LIST(2, 3, 4);
+    struct choice c;
+
+    (void)state;
+    assert_int_equal(offer_choose(&c, &i, &r, &allowed), 0);
+    r.suites = without;
+    assert_int_equal(offer_choose(&c, &i, &r, &allowed), ERR_DENIED);
+    assert_int_equal(offer_choose(&c, &r, &i, &allowed), ERR_DENIED);
+    r.suites = i.suites;
+    assert_int_equal(offer_choose(&c, &i, &r, &without), ERR_DENIED);
+    allowed.n = 0;
+    assert_int_equal(offer_choose(&c, &i, &r, &allowed), ERR_DENIED);
+}
+
+/* A suite that the profile has no use for is passed over, wherever it stands. */
+static void offer_choose__suites__only_those_of_the_profile(void **state)
+{
+    struct offer i = offer_of(LIST(PROFILE_AUTH), LIST(4, 3, 2, 1), LIST(1));
+    struct choice c;
+
+    (void)state;
+    for (size_t k = 0; k < profile_count; k++) {
+        i.profiles.v[0] = profiles[k]->id;
+        assert_int_equal(offer_choose(&c, &i, &i, &any), 0);
+        assert_true(list_has(&profiles[k]->suites, c.suite));
+        for (size_t s = 0; i.suites.v[s] != c.suite; s++)
+            assert_false(list_has(&profiles[k]->suites, i.suites.v[s]));
+    }
 }
 
 static void offer_choose__full_lists__last_entry_is_looked_at(void **state)
@@ -107,13 +142,14 @@ static void offer_choose__full_lists__last_entry_is_looked_at(void **state)
     (void)state;
     memset(&i, 0, sizeof(i));
     for (uint8_t k = 0; k < LIST_MAX; k++)
-        i.profiles.v[k] = (uint8_t)(k + 1);
+        i.profiles.v[k] = (uint8_t)(LIST_MAX - k);
     i.profiles.n = LIST_MAX;
     i.suites = i.codecs = i.profiles;
-    r = offer_of(LIST(LIST_MAX), LIST(LIST_MAX), LIST(LIST_MAX));
-    assert_int_equal(offer_choose(&c, &i, &r), 0);
-    assert_int_equal(c.profile, LIST_MAX);
-    assert_int_equal(c.codec, LIST_MAX);
+    r = offer_of(LIST(PROFILE_AUTH), LIST(SUITE_NONE), LIST(1));
+    assert_int_equal(offer_choose(&c, &i, &r, &i.suites), 0);
+    assert_int_equal(c.profile, PROFILE_AUTH);
+    assert_int_equal(c.suite, SUITE_NONE);
+    assert_int_equal(c.codec, 1);
 }
 
 static void offer_equal__order_length_and_every_entry_count(void **state)
@@ -141,7 +177,9 @@ int main(void)
         cmocka_unit_test(offer_local__research_only_when_allowed),
         cmocka_unit_test(list_has__only_what_counts),
         cmocka_unit_test(offer_choose__first_of_the_initiators_that_the_responder_has),
-        cmocka_unit_test(offer_choose__nothing_in_common_in_any_one_list__not_found),
+        cmocka_unit_test(offer_choose__no_profile_or_code_in_common__not_found),
+        cmocka_unit_test(offer_choose__no_suite_left__denied),
+        cmocka_unit_test(offer_choose__suites__only_those_of_the_profile),
         cmocka_unit_test(offer_choose__full_lists__last_entry_is_looked_at),
         cmocka_unit_test(offer_equal__order_length_and_every_entry_count),
     };

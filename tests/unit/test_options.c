@@ -9,6 +9,7 @@
 
 #include "cloudd/options.h"
 #include "common/err.h"
+#include "common/suite.h"
 
 #define WORDS_MAX 20
 
@@ -72,6 +73,25 @@ static void options__invite__takes_an_id_and_a_ttl(void **state)
     assert_int_equal(o.ttl, 60);
 }
 
+static void options__suites__are_those_allowed_and_strong_enough(void **state)
+{
+    struct options o;
+
+    (void)state;
+    assert_int_equal(parse(&o, "cloudd run --home /h"), 0);
+    assert_int_equal(o.suites.n, suite_count);
+    assert_int_equal(parse(&o, "cloudd run --home /h --suites aes-256-gcm,none"), 0);
+    assert_int_equal(o.suites.n, 2);
+    assert_int_equal(o.suites.v[0], SUITE_AES_256_GCM);
+    assert_int_equal(o.suites.v[1], SUITE_NONE);
+    assert_int_equal(parse(&o, "cloudd run --min-strength 128 --home /h --suites aes-256-gcm,none"),
+                     0);
+    assert_int_equal(o.suites.n, 1);
+    assert_int_equal(o.suites.v[0], SUITE_AES_256_GCM);
+    assert_int_equal(parse(&o, "cloudd run --home /h --min-strength 256"), 0);
+    assert_int_equal(o.suites.n, suite_count - 1);
+}
+
 /* The line, and what the sentence must name. */
 static void options__wrong_lines__are_refused_by_name(void **state)
 {
@@ -93,6 +113,12 @@ static void options__wrong_lines__are_refused_by_name(void **state)
         {"cloudd run --home /h --sender-share 0", "--sender-share"},
         {"cloudd run --home /h --allow-research=yes", "--allow-research"},
         {"cloudd run --home /h --log loud", "--log"},
+        {"cloudd run --home /h --suites rot13", "--suites: \"rot13\""},
+        {"cloudd run --home /h --suites none,none", "--suites: none is named twice"},
+        {"cloudd run --home /h --suites=", "--suites"},
+        {"cloudd run --home /h --min-strength 257", "--min-strength"},
+        {"cloudd run --home /h --suites none --min-strength 1", "leave no suite"},
+        {"cloudd invite --home /h a --suites none", "--suites"},
         {"cloudd invite --home /h", "ID"},
         {"cloudd invite --home /h UPPER", "UPPER"},
         {"cloudd invite --home /h a b", "b"},
@@ -131,6 +157,7 @@ int main(void)
         cmocka_unit_test(options__run_with_nothing_else__has_the_documented_defaults),
         cmocka_unit_test(options__both_forms_of_a_value__are_taken),
         cmocka_unit_test(options__invite__takes_an_id_and_a_ttl),
+        cmocka_unit_test(options__suites__are_those_allowed_and_strong_enough),
         cmocka_unit_test(options__wrong_lines__are_refused_by_name),
         cmocka_unit_test(options__help_in_any_place__asks_about_the_command),
     };

@@ -92,7 +92,9 @@ static int setup(void **state)
     memcpy(p->rx->home.cloud_key, p->cloud.public_key, KEY_BYTES);
     offer_local(&p->offer, 0);
     p->terms.i_offer = p->terms.r_offer = p->offer;
-    assert_int_equal(offer_choose(&p->terms.choice, &p->offer, &p->offer), 0);
+    suite_list_strong(&p->terms.allowed, 0);
+    assert_int_equal(
+        offer_choose(&p->terms.choice, &p->offer, &p->offer, &p->terms.allowed), 0);
     text_copy(p->terms.initiator, sizeof(p->terms.initiator), "alice");
     text_copy(p->terms.responder, sizeof(p->terms.responder), "bob");
     memcpy(p->terms.cloud, p->cloud.public_key, KEY_BYTES);
@@ -138,6 +140,7 @@ static void salt(struct play *p, const struct neg_terms *t)
     m.r_profiles = t->r_offer.profiles;
     m.r_suites = t->r_offer.suites;
     m.r_codecs = t->r_offer.codecs;
+    m.allowed = t->allowed;
     m.profile = t->choice.profile;
     m.suite = t->choice.suite;
     m.codec = t->choice.codec;
