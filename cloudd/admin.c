@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/profile.h"
 #include "common/session.h"
+#include "common/suite.h"
 #include "common/text.h"
 
 #define TIME_CHARS 32
@@ -33,15 +34,29 @@ static void json_id(const char *name, const char *id)
     text_json(stdout, id, strlen(id));
 }
 
-static void print_profiles(const struct list *l)
+static const char *profile_name(uint8_t id)
 {
-    const struct profile *p;
+    const struct profile *p = profile_find(id);
 
-    printf(",\"profiles\":[");
+    return p != NULL ? p->name : NULL;
+}
+
+static const char *suite_name(uint8_t id)
+{
+    const struct suite *s = suite_find(id);
+
+    return s != NULL ? s->name : NULL;
+}
+
+/* Numbers that have a name by that. */
+static void print_list(const char *key, const struct list *l, const char *(*name_of)(uint8_t))
+{
+    printf(",\"%s\":[", key);
     for (size_t i = 0; i < l->n; i++) {
-        p = profile_find(l->v[i]);
-        if (p != NULL)
-            printf("%s\"%s\"", i > 0 ? "," : "", p->name);
+        const char *name = name_of(l->v[i]);
+
+        if (name != NULL)
+            printf("%s\"%s\"", i > 0 ? "," : "", name);
         else
             printf("%s%u", i > 0 ? "," : "", l->v[i]);
     }
@@ -66,7 +81,8 @@ static void print_device(const struct store_device *d, int json)
            fingerprint);
     printf(",\"enrolled_at\":%" PRId64 ",\"revoked\":%s", d->enrolled_at,
            d->revoked ? "true" : "false");
-    print_profiles(&d->offer.profiles);
+    print_list("profiles", &d->offer.profiles, profile_name);
+    print_list("suites", &d->offer.suites, suite_name);
     printf("}\n");
 }
 

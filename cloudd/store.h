@@ -175,7 +175,7 @@ struct store_op {
             uint8_t scan_digest[DIGEST_BYTES];
             struct store_bytes sealed; /* dev, canvas and scan, sealed */
         } add;
-        /* attach: in key, id, offer (one without profiles leaves what is stored). get: in id.
+        /* attach: in key, id, offer (an empty one leaves what is stored). get: in id.
          * NOTFOUND: NOT_ENROLLED or UNKNOWN_PEER. */
         struct store_device device;
         struct {

@@ -140,7 +140,7 @@ int store_device_attach(struct backend *b, struct store_op *op)
     in->enrolment = d.enrolment;
     in->enrolled_at = d.enrolled_at;
     in->revoked = 0;
-    if (in->offer.profiles.n == 0 || offer_equal(&d.offer, &in->offer))
+    if (offer_is_empty(&in->offer) || offer_equal(&d.offer, &in->offer))
         return 0;
     sql_ask(&q, b->db,
             "UPDATE devices SET profiles = ?, suites = ?, codecs = ? WHERE enrolment = ?");

@@ -74,6 +74,11 @@ int list_equal(const struct list *a, const struct list *b)
     return a->n == b->n && memcmp(a->v, b->v, a->n) == 0;
 }
 
+int offer_is_empty(const struct offer *o)
+{
+    return o->profiles.n == 0 && o->suites.n == 0 && o->codecs.n == 0;
+}
+
 int offer_equal(const struct offer *a, const struct offer *b)
 {
     return list_equal(&a->profiles, &b->profiles) && list_equal(&a->suites, &b->suites) &&

@@ -27,6 +27,7 @@ void offer_local(struct offer *o, int allow_research);
  * no stego code, in common. `allowed`: the cloud's suites, in any order. */
 int offer_choose(struct choice *c, const struct offer *initiator, const struct offer *responder,
                  const struct list *allowed);
+int offer_is_empty(const struct offer *o);
 int offer_equal(const struct offer *a, const struct offer *b);
 int list_equal(const struct list *a, const struct list *b);
 int list_has(const struct list *l, uint8_t v);

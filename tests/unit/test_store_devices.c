@@ -160,6 +160,12 @@ static void attach__changed_offer__is_kept(void **state)
     assert_int_equal(op->u.device.offer.profiles.n, 0);
     assert_int_equal(op->u.device.key[31], 1);
     store_op_free(op);
+    op = attach("cam", 1, 7); /* a sender says nothing of it */
+    op->u.device.offer.codecs.n = 0;
+    fix_expect(s, op, STORE_OK, REASON_NONE);
+    op = fix_run(s, get("cam"), STORE_OK, REASON_NONE);
+    assert_int_equal(op->u.device.offer.codecs.v[0], 7);
+    store_op_free(op);
     fix_expect(s, get("nobody"), STORE_NOTFOUND, REASON_UNKNOWN_PEER);
 }
 
