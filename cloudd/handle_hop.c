@@ -23,11 +23,25 @@ void hop_refuse(struct conn *c, unsigned reason)
     conn_close(c, REASON_NONE);
 }
 
+/* Is this mode allowed here? open protects nothing, so it takes both switches. */
+static int mode_allowed(const struct server *srv, uint8_t mode)
+{
+    switch (mode) {
+    case HOP_SEALED:
+        return 1;
+    case HOP_CLEAR:
+        return srv->opt->hop_any;
+    case HOP_OPEN:
+        return srv->opt->hop_any && srv->opt->allow_research;
+    }
+    return 0;
+}
+
 static unsigned check_hello(const struct server *srv, const struct msg_hop_hello *h)
 {
     if (h->version != PROTO_VERSION)
         return REASON_VERSION;
-    if (h->mode != HOP_SEALED && (h->mode != HOP_CLEAR || !srv->opt->hop_any))
+    if (!mode_allowed(srv, h->mode))
         return REASON_MODE;
     if (h->role != ROLE_SEND && h->role != ROLE_RECV && h->role != ROLE_ENROL)
         return REASON_MALFORMED;

@@ -61,7 +61,7 @@ static const struct option_row rows[] = {
     {"--user", "NAME", OPT_USER, BIT(CMD_RUN), 0, 0, 0,
      "become this user when started as root (the owner of the home)"},
     {"--hop", "sealed|any", OPT_HOP, BIT(CMD_RUN), 0, 0, 0,
-     "any: devices may ask for a hop that is authenticated but not encrypted (sealed)"},
+     "any: devices may ask for a hop that is not encrypted, for tests (sealed)"},
     {"--allow-research", NULL, OPT_FLAG, BIT(CMD_RUN), AT(allow_research), 0, 0,
      "let devices choose profiles that are for research only"},
     {"--suites", "LIST", OPT_SUITES, BIT(CMD_RUN), 0, 0, 0,

@@ -13,13 +13,18 @@
 #define PROLOGUE_MAX (LABEL_BYTES + 3)
 #define LENGTH_BYTES 4
 
+static int is_mode(enum hop_mode mode)
+{
+    return mode == HOP_SEALED || mode == HOP_CLEAR || mode == HOP_OPEN;
+}
+
 /* label, version, mode, role */
 static int start(struct noise_handshake *hs, struct noise_setup *setup, enum hop_mode mode,
                  uint8_t role)
 {
     uint8_t prologue[PROLOGUE_MAX];
 
-    if (mode != HOP_SEALED && mode != HOP_CLEAR)
+    if (!is_mode(mode))
         return ERR_ARG;
     memcpy(prologue, LABEL, LABEL_BYTES);
     prologue[LABEL_BYTES] = PROTO_VERSION;
@@ -51,7 +56,7 @@ int hop_finish(struct noise_handshake *hs, enum hop_mode mode, struct hop_keys *
 {
     int rc;
 
-    if (mode != HOP_SEALED && mode != HOP_CLEAR)
+    if (!is_mode(mode))
         return ERR_ARG;
     rc = noise_split(hs, &keys->send, &keys->recv);
     if (rc != 0)
@@ -67,9 +72,14 @@ static size_t inner_header(unsigned mode)
     return mode == HOP_SEALED ? 1 : 0;
 }
 
+static size_t tag_bytes(unsigned mode)
+{
+    return mode == HOP_OPEN ? 0 : NOISE_TAG_BYTES;
+}
+
 size_t hop_frame_size(enum hop_mode mode, size_t body_len)
 {
-    return FRAME_HEADER + inner_header(mode) + body_len + NOISE_TAG_BYTES;
+    return FRAME_HEADER + inner_header(mode) + body_len + tag_bytes(mode);
 }
 
 static void put_header(uint8_t *out, size_t frame_len, uint8_t type)
@@ -99,6 +109,8 @@ int hop_seal_frame(struct hop_keys *keys, uint8_t type, const uint8_t *body, siz
         return noise_encrypt(&keys->send, out, FRAME_HEADER, inner, 1 + body_len, inner);
     }
     put_header(out, out_len, type);
+    if (keys->mode == HOP_OPEN)
+        return 0;
     return noise_encrypt(&keys->send, out, FRAME_HEADER + body_len, NULL, 0, inner + body_len);
 }
 
@@ -156,8 +168,11 @@ static int open_any(struct hop_keys *keys, uint8_t *frame, size_t frame_len)
         return rc;
     if (rc != 0 || total != frame_len || frame_len < hop_frame_size((enum hop_mode)keys->mode, 0))
         return ERR_MALFORMED;
-    return keys->mode == HOP_SEALED ? open_sealed(keys, frame, frame_len)
-                                    : open_clear(keys, frame, frame_len);
+    if (keys->mode == HOP_SEALED)
+        return open_sealed(keys, frame, frame_len);
+    if (keys->mode == HOP_CLEAR)
+        return open_clear(keys, frame, frame_len);
+    return frame[LENGTH_BYTES] == HOP_TYPE_SEALED ? ERR_MALFORMED : 0;
 }
 
 int hop_open_frame(struct hop_keys *keys, uint8_t *frame, size_t frame_len, uint8_t *type,

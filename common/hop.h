@@ -12,9 +12,12 @@
  *                 is always HOP_TYPE_SEALED; associated data: the 5 bytes of length and type
  *     HOP_CLEAR:  body, then a tag of 16 bytes over nothing, with length, type and body as
  *                 associated data
+ *     HOP_OPEN:   body, and nothing else: the public channel that the papers assume, on which
+ *                 anybody on the way may read, change, drop, insert and repeat frames. For research
  *
- * Both modes use the same keys and counters; the mode, the device's role and the protocol's version
- * are in the prologue, so the two ends cannot disagree about them and still finish.
+ * All modes make the same handshake, and the first two use its keys and counters; the mode, the
+ * device's role and the protocol's version are in the prologue, so the two ends cannot disagree
+ * about them and still finish.
  *
  * A departure from the Noise document, which ends transport messages at 65535 bytes: a frame here
  * may have FRAME_MAX bytes (about 2 MiB) and is one AEAD message. That bound of Noise exists to
@@ -32,7 +35,7 @@
 
 #define HOP_TYPE_SEALED 0x03 /* the one type seen on a sealed hop once keys are in use */
 
-enum hop_mode { HOP_SEALED = 0, HOP_CLEAR = 1 };
+enum hop_mode { HOP_SEALED = 0, HOP_CLEAR = 1, HOP_OPEN = 2 };
 
 /* The keys of one connection: 88 bytes, to be kept in a slab slot (slab.h). */
 struct hop_keys {
@@ -72,11 +75,11 @@ int hop_seal_frame(struct hop_keys *keys, uint8_t type, const uint8_t *body, siz
 int hop_frame_length(const uint8_t *p, size_t have, size_t cap, size_t *total);
 
 /*
- * Verify one whole frame and decrypt it in place: *body points into frame. ERR_MALFORMED when
- * frame_len is not what the frame says or too short, or the type is not one of this mode's;
- * ERR_TOO_LARGE above FRAME_MAX;
- * ERR_AUTH when it does not verify. Any failure is final: the receiving key is erased and all later
- * calls return ERR_STATE, the caller closes the connection.
+ * Verify one whole frame and decrypt it in place (HOP_OPEN: look at its length and type only):
+ * *body points into frame. ERR_MALFORMED when frame_len is not what the frame says or too short, or
+ * the type is not one of this mode's; ERR_TOO_LARGE above FRAME_MAX; ERR_AUTH when it does not
+ * verify. Any failure is final: the receiving key is erased and all later calls return ERR_STATE,
+ * the caller closes the connection.
  */
 int hop_open_frame(struct hop_keys *keys, uint8_t *frame, size_t frame_len, uint8_t *type,
                    uint8_t **body, size_t *body_len);

@@ -95,7 +95,7 @@ local MESSAGES = {
         device = { },
         fields = {
             { name = "version", kind = "u8", size = 0, doc = "PROTO_VERSION" },
-            { name = "mode", kind = "u8", size = 0, doc = "0 sealed, 1 clear" },
+            { name = "mode", kind = "u8", size = 0, doc = "0 sealed, 1 clear, 2 open" },
             { name = "role", kind = "u8", size = 0, doc = "1 send, 2 receive, 3 enrol" },
             { name = "noise", kind = "blob", size = 256, doc = "Noise message, empty payload" },
         },
@@ -598,8 +598,8 @@ local MESSAGES = {
 local PORT = 7717
 local LENGTH_BYTES = 4
 local SEALED, SEAL_CODE = 0x03, 0x80
-local MODES = { [0] = "sealed", [1] = "clear" }
-local MODE_SEALED, MODE_CLEAR = 0, 1
+local MODES = { [0] = "sealed", [1] = "clear", [2] = "open" }
+local MODE_SEALED, MODE_OPEN = 0, 2
 local ROLES = { [1] = "send", [2] = "receive", [3] = "enrol" }
 local RECEIPTS = { [1] = "verified", [2] = "rejected", [3] = "unverifiable", [4] = "expired" }
 
@@ -816,7 +816,7 @@ local function learn(connection, tvb, at, stop, pinfo)
 end
 
 local function dissect_sealed(connection, tvb, at, stop, tree)
-    if connection.mode == MODE_CLEAR then
+    if connection.mode and connection.mode ~= MODE_SEALED then
         tree:add_proto_expert_info(illegal, "a sealed frame on a clear hop")
     end
     if stop - at < 1 + LIMITS.MAC_BYTES then
@@ -831,11 +831,13 @@ local function dissect_clear(connection, message, tvb, at, stop, tree)
     if connection.mode == MODE_SEALED then
         tree:add_proto_expert_info(illegal, "a clear frame on a sealed hop")
     end
-    if stop - at < LIMITS.MAC_BYTES then
+    local mac_bytes = connection.mode == MODE_OPEN and 0 or LIMITS.MAC_BYTES
+
+    if stop - at < mac_bytes then
         tree:add_proto_expert_info(malformed, "no room for the MAC")
         return
     end
-    local mac = stop - LIMITS.MAC_BYTES
+    local mac = stop - mac_bytes
 
     if message == nil then
         if at < mac then
@@ -847,7 +849,9 @@ local function dissect_clear(connection, message, tvb, at, stop, tree)
     else
         dissect_fields(message, tvb, at, mac, tree)
     end
-    tree:add(own.mac, tvb(mac, LIMITS.MAC_BYTES))
+    if mac < stop then
+        tree:add(own.mac, tvb(mac, stop - mac))
+    end
 end
 
 -- One whole frame of `total` bytes at `start`. Returns the message's name.

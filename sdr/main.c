@@ -101,6 +101,7 @@ static const struct command commands[] = {
      "  --accept ID,...|any  who may open a session with us (any enrolled device)\n"
      "  --cloud HOST:PORT    another address of the cloud; remembered\n"
      "  --hop sealed|clear   clear lets the hop be watched (cloudd run --hop any)\n"
+     "  --hop open           no protection at all, for research (--allow-research on both sides)\n"
      "  --peer-key ID=KEY    pin a peer's key; may be repeated\n"
      "  --suites LIST        the device's cipher suites, best first; remembered\n"
      "  --allow-research     take part in research profiles\n"

@@ -92,8 +92,10 @@ static int set_hop(struct device_options *o, const char *arg)
         o->hop = HOP_SEALED;
     else if (strcmp(arg, "clear") == 0)
         o->hop = HOP_CLEAR;
+    else if (strcmp(arg, "open") == 0)
+        o->hop = HOP_OPEN;
     else
-        return fail(EXIT_USAGE, "--hop takes sealed or clear, not %s", arg);
+        return fail(EXIT_USAGE, "--hop takes sealed, clear or open, not %s", arg);
     return 0;
 }
 
@@ -233,6 +235,9 @@ static int parse(const struct command *c, struct device_options *o, int argc, ch
         print_usage(stderr, c);
         return EXIT_USAGE;
     }
+    if (o->hop == HOP_OPEN && !o->allow_research)
+        return fail(EXIT_USAGE, "--hop open protects nothing on the way to the cloud; it is for "
+                                "research, and needs --allow-research");
     return 0;
 }
 

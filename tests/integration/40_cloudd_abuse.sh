@@ -112,6 +112,7 @@ if grep -qF -e "$ta" -e "$tb" "$work/err" || grep -qaF -e "$ta" "$home/cloud.db"
 fi
 
 # What good devices do, on both kinds of hop.
+play no-open
 play flow alice bob
 play negotiation alice bob
 play flood alice bob 10000

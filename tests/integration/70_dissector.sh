@@ -90,6 +90,8 @@ check "fields: a number of 64 bits" field_is inkpost.package.index inkpost.packa
     72340172838076673
 check "fields: a reason" field_is inkpost.neg_reject.reason inkpost.neg_reject.reason 257
 check "the mode is learnt from the first frame" field_is inkpost.open.request inkpost.mode clear
+check "an open hop is read without MACs" test "$(dissect good -Y 'tcp.stream == 6 && inkpost.mode == "open"' \
+    -T fields -e inkpost.open.request -e inkpost.mac | grep -c .)" -gt 20
 check "a sealed hop shows types and lengths only" sealed_shows_nothing
 check "every cut or overlong frame is marked as malformed" every_cut_is_malformed
 for capture in good cut flipped; do

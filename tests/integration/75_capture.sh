@@ -49,6 +49,7 @@ flow() {
 start_cloud --hop any
 enrol alice 1
 enrol bob 2
+exits 2 "--allow-research" "$sds" send --home "$work/alice" --to bob --cover "$cover" --hop open x
 capture clear flow --hop clear
 bob=$(names clear 0)
 # The confirmation is looked up at the cloud; the first package may overtake it.

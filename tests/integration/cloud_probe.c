@@ -424,6 +424,18 @@ static void scenario_preauth(char **arg)
     expect_hop_refused(&d, REASON_HANDSHAKE);
 }
 
+/* A cloud with --hop any, but without --allow-research. */
+static void scenario_no_open(char **arg)
+{
+    struct noise_handshake hs;
+    struct device d;
+
+    (void)arg;
+    device_init(&d, "stranger");
+    hello(&d, &hs, ROLE_SEND, HOP_OPEN);
+    expect_hop_refused(&d, REASON_MODE);
+}
+
 /* Behind the handshake: forged, replayed, oversized and illegal frames. */
 static void scenario_postauth(char **arg)
 {
@@ -638,6 +650,7 @@ static const struct {
     {"full", 2, scenario_full},
     {"lies", 2, scenario_lies},
     {"preauth", 0, scenario_preauth},
+    {"no-open", 0, scenario_no_open},
     {"postauth", 1, scenario_postauth},
     {"silent", 0, scenario_silent},
     {"crowd", 1, scenario_crowd},

@@ -248,7 +248,7 @@ static void hop_send(struct hop *h, enum way way, const struct msg_info *info)
                            len, frame, size) == 0,
             "sealing a frame");
     stream_write(&h->s, way, frame, size);
-    said(&h->s, h->mode == HOP_CLEAR ? info->name : "SEALED");
+    said(&h->s, h->mode == HOP_SEALED ? "SEALED" : info->name);
 }
 
 /* Every message that a protected hop may carry, each way that it may go. */
@@ -276,6 +276,7 @@ static void good(FILE *f)
     one_hop(f, HOP_CLEAR, PORT, 1);
     one_hop(f, HOP_SEALED, PORT_OTHER, SEGMENT_MAX);
     one_hop(f, HOP_SEALED, PORT, 13);
+    one_hop(f, HOP_OPEN, PORT, SEGMENT_MAX);
 }
 
 /* ---- damage ---- */

@@ -17,7 +17,7 @@
 #define TYPE 0x21
 #define CAP  256
 
-static const enum hop_mode modes[] = {HOP_SEALED, HOP_CLEAR};
+static const enum hop_mode modes[] = {HOP_SEALED, HOP_CLEAR}; /* those that protect frames */
 
 struct link {
     struct hop_keys device, cloud;
@@ -131,6 +131,29 @@ static void hop_frame__on_the_wire__clear_shows_and_sealed_hides(void **state)
     assert_int_equal(len, 5 + 1 + 7 + 16);
     assert_memory_equal(frame, "\x00\x00\x00\x19\x03", 5);
     assert_memory_not_equal(frame + 6, "visible", 7);
+}
+
+/* The public channel: what it does not stop is what it is for. */
+static void hop_open__open_mode__takes_changed_and_repeated_frames(void **state)
+{
+    struct link l;
+    uint8_t frame[CAP];
+    size_t len;
+
+    (void)state;
+    connect(&l, HOP_OPEN);
+    len = seal(&l.device, TYPE, "visible", frame);
+    assert_int_equal(len, 5 + 7);
+    assert_memory_equal(frame, "\x00\x00\x00\x08\x21visible", 12);
+    assert_opens(&l.cloud, frame, len, "visible");
+    frame[5] = 'r';
+    assert_opens(&l.cloud, frame, len, "risible");
+    assert_opens(&l.cloud, frame, len, "risible");
+    for (size_t cut = 0; cut < len; cut++)
+        assert_int_equal(open_copy(&l.cloud, frame, cut), ERR_MALFORMED);
+    assert_int_equal(open_copy(&l.cloud, frame, len + 1), ERR_MALFORMED);
+    frame[4] = HOP_TYPE_SEALED;
+    assert_int_equal(open_copy(&l.cloud, frame, len), ERR_MALFORMED);
 }
 
 static void hop_frame__largest__round_trips_in_place(void **state)
@@ -247,13 +270,15 @@ static void hop_open__after_a_refusal__is_final(void **state)
 
 static void hop_connect__other_mode_or_role__refused(void **state)
 {
-    const enum hop_mode mixed[2][2] = {{HOP_SEALED, HOP_CLEAR}, {HOP_CLEAR, HOP_SEALED}};
+    const enum hop_mode mixed[][2] = {{HOP_SEALED, HOP_CLEAR}, {HOP_CLEAR, HOP_SEALED},
+                                      {HOP_SEALED, HOP_OPEN},  {HOP_OPEN, HOP_SEALED}};
     const uint8_t same_role[2] = {1, 1}, other_role[2] = {1, 2};
     struct link l;
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof mixed / sizeof mixed[0]; i++)
         assert_int_equal(try_connect(&l, mixed[i], same_role), ERR_AUTH);
+    for (size_t i = 0; i < 2; i++) {
         assert_int_equal(try_connect(&l, (enum hop_mode[2]){modes[i], modes[i]}, other_role),
                          ERR_AUTH);
     }
@@ -267,9 +292,9 @@ static void hop_start__unknown_mode__refused(void **state)
 
     (void)state;
     noise_keypair_new(&kp);
-    assert_int_equal(hop_start_cloud(&hs, (enum hop_mode)2, 1, &kp), ERR_ARG);
-    assert_int_equal(hop_start_device(&hs, (enum hop_mode)2, 1, &kp, kp.public_key), ERR_ARG);
-    assert_int_equal(hop_finish(&hs, (enum hop_mode)2, &keys), ERR_ARG);
+    assert_int_equal(hop_start_cloud(&hs, (enum hop_mode)3, 1, &kp), ERR_ARG);
+    assert_int_equal(hop_start_device(&hs, (enum hop_mode)3, 1, &kp, kp.public_key), ERR_ARG);
+    assert_int_equal(hop_finish(&hs, (enum hop_mode)3, &keys), ERR_ARG);
 }
 
 /* The same keys, but the frame of the other mode: possible only by a fault of our own. */
@@ -353,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hop_frame__both_modes_both_directions__round_trip),
         cmocka_unit_test(hop_frame__on_the_wire__clear_shows_and_sealed_hides),
+        cmocka_unit_test(hop_open__open_mode__takes_changed_and_repeated_frames),
         cmocka_unit_test(hop_frame__largest__round_trips_in_place),
         cmocka_unit_test(hop_open__any_bit_flipped__refused),
         cmocka_unit_test(hop_open__any_truncation__refused),
