@@ -52,6 +52,7 @@ UNIT_HELP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC  := $(wildcard tests/bench/bench_*.c)
 DRIVE_SRC  := $(wildcard tests/integration/*.c)
+ATTACK_SRC := $(wildcard tests/attack/*.c)
 
 LIBS     := $(O)/libcloudd.a $(O)/libagent.a $(O)/libcore.a
 PROGRAMS := build/cloudd build/sds build/sdr
@@ -59,9 +60,10 @@ UNITS    := $(patsubst tests/unit/%.c,$(O)/unit/%,$(UNIT_SRC))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(BENCH_SRC))
 DRIVERS  := $(patsubst tests/integration/%.c,$(O)/drivers/%,$(DRIVE_SRC))
+ATTACKS  := $(patsubst tests/attack/%.c,$(O)/attack/%,$(ATTACK_SRC))
 
-.PHONY: all programs units drivers help check check-unit check-integration check-source fuzz \
-        check-fuzz check-model asan valgrind coverage torture bench bench-peers install clean format
+.PHONY: all programs units drivers attacks help check check-unit check-integration check-source \
+        fuzz check-fuzz check-model asan valgrind coverage torture bench bench-peers install clean format
 .SECONDARY:
 
 all: programs
@@ -108,9 +110,13 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(LIBS)
 $(O)/drivers/%: $(O)/tests/integration/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(CLOUD_LIBS) $(CORE_LIBS)
+$(O)/attack/%: $(O)/tests/attack/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(CLOUD_LIBS) $(CORE_LIBS)
 
 units: $(UNITS)
 drivers: $(DRIVERS)
+attacks: $(ATTACKS)
 
 help:
 	@sed -n 's/^## //p' Makefile
