@@ -118,3 +118,61 @@ void sga_world_run(struct sga_world *w, enum at from, enum at to)
         if (sga_world_step(w, (enum at)at) != 0)
             fail_msg("step %d was refused", at);
 }
+
+void sga_encode(const struct msg *m, struct sga_body *out)
+{
+    struct wbuf w;
+
+    wbuf_init(&w, out->p, sizeof(out->p));
+    msg_encode(m, &w);
+    assert_int_equal(wbuf_err(&w), 0);
+    out->len = w.len;
+}
+
+void sga_forge_grant(const struct sga_world *w, const uint8_t once[KEY_BYTES],
+                     uint8_t exponent[KEY_BYTES], struct sga_body *out)
+{
+    struct msg m = {.type = MSG_SGA_GRANT};
+
+    crypto_core_ristretto255_scalar_random(exponent);
+    assert_int_equal(crypto_scalarmult_ristretto255_base(m.u.sga_grant.n, exponent), 0);
+    sga_grant_proof(m.u.sga_grant.proof, &w->terms, once, m.u.sga_grant.n);
+    sga_encode(&m, out);
+}
+
+void sga_key_with(uint8_t key[KEY_BYTES], const uint8_t exponent[KEY_BYTES],
+                  const uint8_t n[KEY_BYTES])
+{
+    uint8_t element[KEY_BYTES];
+
+    assert_int_equal(crypto_scalarmult_ristretto255(element, exponent, n), 0);
+    sga_session_key(key, element);
+}
+
+struct msg_sga_share sga_open_share(uint8_t suite, const uint8_t kt[KEY_BYTES],
+                                    const struct sga_body *share, struct sga_body *plain)
+{
+    struct blob in = sga_blob(share);
+    struct msg m;
+
+    assert_int_equal(sga_decrypt_msg(&m, MSG_SGA_SHARE, suite, kt, &in, plain), 0);
+    return m.u.sga_share;
+}
+
+void sga_send_text(const struct sga_world *w, const uint8_t key[KEY_BYTES], const char *message,
+                   struct sga_body *out)
+{
+    struct blob in = {(const uint8_t *)message, strlen(message)};
+
+    assert_int_equal(sga_encrypt(w->terms.suite, key, &in, out), 0);
+}
+
+int sga_reads_text(const struct sga_world *w, const uint8_t key[KEY_BYTES],
+                   const struct sga_body *sent, const char *message)
+{
+    struct blob in = sga_blob(sent);
+    struct sga_body plain;
+
+    return sga_decrypt(w->terms.suite, key, &in, &plain) == 0 && plain.len == strlen(message) &&
+           memcmp(plain.p, message, plain.len) == 0;
+}

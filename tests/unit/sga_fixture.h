@@ -48,5 +48,21 @@ void sga_world_run(struct sga_world *w, enum at from, enum at to);
 struct sga_body *sga_world_input(struct sga_world *w, enum at at);
 
 struct blob sga_blob(const struct sga_body *b);
+void sga_encode(const struct msg *m, struct sga_body *out);
+
+/* Open a share of B1 or B3 with the temporary key around it. It borrows from plain. */
+struct msg_sga_share sga_open_share(uint8_t suite, const uint8_t kt[KEY_BYTES],
+                                    const struct sga_body *share, struct sga_body *plain);
+/* B6 by whoever knows K: an N of the forger's own, vouched for. */
+void sga_forge_grant(const struct sga_world *w, const uint8_t once[KEY_BYTES],
+                     uint8_t exponent[KEY_BYTES], struct sga_body *out);
+/* exponent times n, as a session key. */
+void sga_key_with(uint8_t key[KEY_BYTES], const uint8_t exponent[KEY_BYTES],
+                  const uint8_t n[KEY_BYTES]);
+/* The print's c = E_K(m), and whether a key opens it to that text. */
+void sga_send_text(const struct sga_world *w, const uint8_t key[KEY_BYTES], const char *message,
+                   struct sga_body *out);
+int sga_reads_text(const struct sga_world *w, const uint8_t key[KEY_BYTES],
+                   const struct sga_body *sent, const char *message);
 
 #endif

@@ -433,9 +433,61 @@ static void a2__cipher_not_of_both__refused(void **state)
     sga_world_new(&w);
     w.terms.suite = SUITE_AES_256_GCM; /* bob's only */
     assert_int_equal(sga_world_step(&w, AT_A1), ERR_ARG);
+    w.alice.suites = w.bob.suites; /* hers by now, but the cloud has not heard of it */
+    sga_world_run(&w, AT_A1, AT_A2);
+    w.alice.suites = (struct list){1, {SUITE_CHACHA20_POLY1305}};
+    refused(&w, AT_A2, ERR_NOTFOUND, ERR_NOTFOUND);
+}
+
+static void a1__in_anothers_name_or_to_oneself__refused(void **state)
+{
+    struct sga_world w;
+
+    (void)state;
+    sga_world_new(&w);
+    memcpy(w.terms.initiator, "carol", 6);
+    refused(&w, AT_A1, ERR_ARG, ERR_ARG);
+    sga_world_new(&w);
     memcpy(w.terms.responder, "alice", 6);
-    w.terms.suite = SUITE_CHACHA20_POLY1305;
-    assert_int_equal(sga_world_step(&w, AT_A1), ERR_ARG);
+    refused(&w, AT_A1, ERR_ARG, ERR_ARG);
+}
+
+static void a3__asked_by_oneself__refused(void **state)
+{
+    struct sga_world w;
+    struct sga_body plain;
+    struct blob in;
+    struct msg m;
+
+    (void)state;
+    sga_world_new(&w);
+    sga_world_run(&w, AT_A1, AT_A3);
+    in = sga_blob(&w.a2);
+    assert_int_equal(sga_decrypt_msg(&m, MSG_SGA_ASK, w.bob.initial, w.bob.key, &in, &plain), 0);
+    memcpy(m.u.sga_ask.initiator, "bob\0\0", 6);
+    assert_int_equal(sga_encrypt_msg(w.bob.initial, w.bob.key, &m, &w.a2), 0);
+    refused(&w, AT_A3, ERR_AUTH, ERR_AUTH);
+}
+
+static void b4__masked_n_with_a_byte_more__refused(void **state)
+{
+    uint8_t longer[KEY_BYTES + 1] = {0};
+    struct sga_body plain, masked;
+    struct sga_world w;
+    struct blob in;
+    struct msg m;
+
+    (void)state;
+    sga_world_new(&w);
+    sga_world_run(&w, AT_A1, AT_B4);
+    in = sga_blob(&w.b3);
+    assert_int_equal(sga_decrypt_msg(&m, MSG_SGA_SHARE, w.terms.suite, w.r.kt, &in, &plain), 0);
+    sga_xor(longer, m.u.sga_share.n, w.bob.key);
+    assert_int_equal(
+        sga_encrypt(w.terms.suite, w.bob.key, &(struct blob){longer, sizeof(longer)}, &masked), 0);
+    m.u.sga_share.masked = sga_blob(&masked);
+    assert_int_equal(sga_encrypt_msg(w.terms.suite, w.r.kt, &m, &w.b3), 0);
+    refused(&w, AT_B4, ERR_AUTH, ERR_AUTH);
 }
 
 static void a3__cipher_that_the_responder_has_dropped__refused(void **state)
@@ -532,6 +584,9 @@ int main(void)
         cmocka_unit_test(every_check__any_bit_inside_the_cipher_flipped__refused),
         cmocka_unit_test(masked_key_changed__the_cloud_takes_it_and_a_device_finds_out),
         cmocka_unit_test(a2__cipher_not_of_both__refused),
+        cmocka_unit_test(a1__in_anothers_name_or_to_oneself__refused),
+        cmocka_unit_test(a3__asked_by_oneself__refused),
+        cmocka_unit_test(b4__masked_n_with_a_byte_more__refused),
         cmocka_unit_test(a3__cipher_that_the_responder_has_dropped__refused),
         cmocka_unit_test(wrong_initial_keys__refused_by_whom_they_concern),
         cmocka_unit_test(another_cloud__refused),
