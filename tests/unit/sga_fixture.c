@@ -176,3 +176,20 @@ int sga_reads_text(const struct sga_world *w, const uint8_t key[KEY_BYTES],
     return sga_decrypt(w->terms.suite, key, &in, &plain) == 0 && plain.len == strlen(message) &&
            memcmp(plain.p, message, plain.len) == 0;
 }
+
+void sga_refused(const struct sga_world *w, enum at at, int err, int or_err)
+{
+    struct sga_world after;
+    int got;
+
+    memcpy(&after, w, sizeof(after));
+    after.pair = (struct sga_pair){&after.alice, &after.bob};
+    if (w->pair.initiator == &w->bob)
+        after.pair = (struct sga_pair){&after.bob, &after.alice};
+    got = sga_world_step(&after, at);
+    if (got != err && got != or_err)
+        fail_msg("step %d gave %d", (int)at, got);
+    assert_memory_equal(&after.i, &w->i, sizeof(w->i));
+    assert_memory_equal(&after.r, &w->r, sizeof(w->r));
+    assert_memory_equal(&after.c, &w->c, sizeof(w->c));
+}

@@ -44,6 +44,9 @@ void sga_world_again(struct sga_world *w);
 int sga_world_step(struct sga_world *w, enum at at);
 /* Make the steps from..to-1; fails the test when one is refused. */
 void sga_world_run(struct sga_world *w, enum at from, enum at to);
+/* Fails the test unless the step refuses with one of two errors and leaves all parties as they are.
+ * The world itself stays untouched. */
+void sga_refused(const struct sga_world *w, enum at at, int err, int or_err);
 /* The body that a step takes, NULL for those that take none. */
 struct sga_body *sga_world_input(struct sga_world *w, enum at at);
 
