@@ -8,9 +8,9 @@
  *   verify CODE WIDTH HEIGHT KEY PROFILE INDEX MESSAGE   answers with nothing
  *   places CODE 0 0 KEY PROFILE - -                      answers with K1 and K2
  *
- * CODE is light or stealth; keys, PAYLOAD and MESSAGE are hex. The answer on stdout is "ok BYTES" or
- * "no BYTES" (refused: the image does not verify, or has no room), a newline, and so many bytes. A
- * line that makes no sense ends the program with 2. The argument, a number, seeds what the core
+ * CODE is light or stealth; keys, PAYLOAD and MESSAGE are hex. The answer on stdout is "ok BYTES"
+ * or "no BYTES" (refused: the image does not verify, or has no room), a newline, and so many bytes.
+ * A line that makes no sense ends the program with 2. The argument, a number, seeds what the core
  * draws at random, so that a run can be repeated.
  */
 #include <stdio.h>
