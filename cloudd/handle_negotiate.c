@@ -12,8 +12,10 @@
 
 #include "cloudd/neg_send.h"
 #include "cloudd/records.h"
+#include "cloudd/states.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/profile.h"
 
 /* conn.negs_held: kept back; the store makes the list; the pool makes the letters from it; and then
  * there is more, which came after the list. */
@@ -46,7 +48,9 @@ struct step {
     struct neg_record rec;
     enum verdict verdict;
     enum neg_state state;      /* where the record stands, or will */
-    struct store_bytes record; /* in its next state; lent to the store while it writes */
+    struct store_bytes record; /* in its next state; lent to the store while it writes, as is */
+    struct store_bytes copy;   /* the cloud's of the new session's first state, if it keeps one */
+    uint8_t session[SESSION_ID_BYTES];
     struct letters due;        /* step 3 or 5 */
 };
 
@@ -54,6 +58,7 @@ static void step_free(struct step *s)
 {
     store_op_free(s->found);
     free(s->record.p);
+    free(s->copy.p);
     sodium_memzero(s, sizeof(*s));
     free(s);
 }
@@ -151,6 +156,8 @@ static void advance(struct conn *c, struct step *s)
     memcpy(n->to, s->rec.terms.responder, sizeof(n->to));
     n->state = s->state;
     n->sealed = s->record;
+    n->state_sealed = s->copy;
+    memcpy(n->session, s->session, SESSION_ID_BYTES);
     server_submit(s->srv, op);
 }
 
@@ -161,6 +168,14 @@ static int body_is_right(const struct step *s)
     return neg_body_check(&s->rec.terms, &sealed, &s->srv->home->secrets->key) == 0;
 }
 
+/* The two messages of the devices' handshake are there when the profile has one, and not else. */
+static int noise_is_due(const struct step *s)
+{
+    const struct profile *profile = profile_find(s->rec.terms.choice.profile);
+
+    return profile != NULL && (profile->handshake != NULL) == (s->noise_len > 0);
+}
+
 static int same_noise(const struct step *s, const uint8_t *noise, size_t len)
 {
     return s->noise_len == len && sodium_memcmp(s->noise, noise, len) == 0;
@@ -169,7 +184,7 @@ static int same_noise(const struct step *s, const uint8_t *noise, size_t len)
 /* Step 2. */
 static enum verdict judge_request(struct step *s)
 {
-    if (!body_is_right(s) || s->noise_len == 0)
+    if (!body_is_right(s) || !noise_is_due(s))
         return VERDICT_WRONG;
     if (s->state != NEG_OPENED)
         return same_noise(s, s->rec.noise1, s->rec.noise1_len) ? VERDICT_REPEAT : VERDICT_STALE;
@@ -186,7 +201,7 @@ static enum verdict judge_answer(struct step *s)
         return s->state != NEG_ANSWERED ? VERDICT_WRONG : VERDICT_STALE;
     if (s->state == NEG_OPENED)
         return VERDICT_STALE;
-    if (!body_is_right(s) || s->noise_len == 0) {
+    if (!body_is_right(s) || !noise_is_due(s)) {
         s->reason = REASON_CHECK_FAILED;
         return VERDICT_WRONG;
     }
@@ -221,6 +236,8 @@ static int write_next(struct step *s)
 
     if (s->verdict == VERDICT_ADVANCE)
         err = neg_record_seal(&s->record, s->rec.terms.cloud, &s->rec);
+    if (err == 0 && s->verdict == VERDICT_ADVANCE && s->state == NEG_ANSWERED)
+        err = states_begin(&s->copy, s->session, &s->rec.terms, &s->srv->home->secrets->key);
     if (err == 0)
         err = s->state == NEG_ASKED ? neg_write_forward(&s->due, &s->rec)
                                     : neg_write_result(&s->due, &s->rec);

@@ -9,6 +9,8 @@
 
 #include "cloudd/handle.h"
 #include "cloudd/mailbox.h"
+#include "cloudd/states.h"
+#include "common/err.h"
 #include "common/log.h"
 #include "common/pgm.h"
 #include "common/profile.h"
@@ -167,6 +169,13 @@ static unsigned check_package(const struct conn *c, const struct msg_package *p)
     return REASON_NONE;
 }
 
+static int keeps_state(const struct msg_package *p)
+{
+    const struct profile *profile = profile_find(p->profile);
+
+    return profile != NULL && profile->at_cloud != NULL;
+}
+
 static void fill_package(struct store_package *out, const struct msg_package *p)
 {
     memcpy(out->from, p->from, sizeof(out->from));
@@ -184,6 +193,19 @@ static void set_quotas(struct store_op *op, const struct options *opt)
     op->u.enqueue.share = opt->sender_share;
     op->u.enqueue.all_packages = opt->store_packages;
     op->u.enqueue.all_bytes = opt->store_bytes;
+}
+
+/* On the writer's thread: of the server it reads only the key, which never changes. */
+static int turn_state(const struct store_op *op, const struct store_bytes *was,
+                      struct store_bytes *next)
+{
+    const struct stream *s = op->ctx;
+    int err = states_turn(next, was, &op->u.enqueue.package.body, &s->srv->home->secrets->key);
+
+    if (err != 0)
+        log_warn("the keys of a session of %s with %s did not turn: %s",
+                 op->u.enqueue.package.from, op->u.enqueue.package.to, err_str(err));
+    return err;
 }
 
 static void submit_package(struct conn *c, struct stream *s, const struct msg_package *p,
@@ -204,6 +226,7 @@ static void submit_package(struct conn *c, struct stream *s, const struct msg_pa
     op->u.enqueue.package.body = (struct store_bytes){copy, body->len};
     package_digest(op->u.enqueue.digest, copy, body->len);
     set_quotas(op, c->srv->opt);
+    op->u.enqueue.turn = keeps_state(p) ? turn_state : NULL;
     op->u.enqueue.gate = &s->gate;
     op->u.enqueue.order = s->order++;
     s->in_store++;

@@ -130,6 +130,19 @@ static const char *const steps[] = {
     "UPDATE receipts SET kept_at = CAST(strftime('%s', 'now') AS INTEGER);"
     "CREATE INDEX receipts_kept ON receipts (kept_at);"
     "CREATE INDEX streams_pair ON streams (sender, receiver);",
+
+    /* 3: the cloud's copy of a session's state, in profiles whose cloud takes part */
+    "CREATE TABLE states ("
+    "  session BLOB NOT NULL,"
+    "  sender TEXT NOT NULL,"
+    "  receiver TEXT NOT NULL,"
+    "  next INTEGER NOT NULL,"
+    "  used_at INTEGER NOT NULL,"
+    "  sealed BLOB NOT NULL,"
+    "  PRIMARY KEY (session, sender, receiver));"
+    "CREATE INDEX states_pair ON states (sender, receiver);"
+    "CREATE INDEX states_receiver ON states (receiver);"
+    "CREATE INDEX states_used ON states (used_at);",
 };
 
 int migrations_run(struct sql *db, char *why, size_t why_len)

@@ -98,6 +98,10 @@ struct store_neg {
     char from[ID_MAX + 1], to[ID_MAX + 1]; /* initiator, responder */
     enum neg_state state;
     struct store_bytes sealed; /* the server's own record, sealed by vault.h */
+    /* put, with NEG_ANSWERED: the session that was made, and the cloud's copy of its state; NULL
+     * where the cloud keeps none. Never an output. */
+    uint8_t session[SESSION_ID_BYTES];
+    struct store_bytes state_sealed;
 };
 
 struct store_package {
@@ -241,6 +245,12 @@ struct store_op {
              * STREAM_STOPPED, so that none of them overtakes it. STORE_GATE_OPEN at first. */
             uint64_t *gate, order;
             struct store_handover *handover; /* NULL, or the caller's, while done() is due */
+            /* NULL, or: turn the cloud's copy of the session's state with this package, if there is
+             * one. Called by the writer's thread in the transaction that takes the package, not for
+             * a repeated one: once an index, in rising order. next is malloc'd. Not 0: the state
+             * stays, and the package is taken all the same. */
+            int (*turn)(const struct store_op *op, const struct store_bytes *was,
+                        struct store_bytes *next);
         } enqueue;
         struct {
             char to[ID_MAX + 1];

@@ -278,6 +278,8 @@ int store_device_revoke(struct backend *b, struct store_op *op)
     if (!err)
         err = forget(b, id, enrolment);
     if (!err)
+        err = store_state_forget(b, id);
+    if (!err)
         err = store_expire_all_to(b, id, op->now);
     return err ? err : store_held_forget(b, id);
 }

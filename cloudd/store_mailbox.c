@@ -159,7 +159,8 @@ static int elide(struct backend *b, struct store_op *op)
         return store_answer(op, STORE_FULL, REASON_UNACKED);
     op->u.enqueue.receipt = *r;
     op->u.enqueue.receipt_known = 1;
-    return store_receipt_unwritten(b, &op->u.enqueue.receipt, op->now);
+    err = store_receipt_unwritten(b, &op->u.enqueue.receipt, op->now);
+    return err ? err : store_state_turn(b, op);
 }
 
 static int insert_package(struct backend *b, struct store_op *op)
@@ -204,7 +205,8 @@ static int write_package(struct backend *b, struct store_op *op)
     memcpy(stream.from, p->from, sizeof(stream.from));
     memcpy(stream.to, p->to, sizeof(stream.to));
     memcpy(stream.session, p->session, SESSION_ID_BYTES);
-    return store_stream_raise(b, &stream, op->now);
+    err = store_stream_raise(b, &stream, op->now);
+    return err ? err : store_state_turn(b, op);
 }
 
 static int is_receipted(const struct store_op *op)

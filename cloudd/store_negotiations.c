@@ -164,6 +164,7 @@ static int advance_neg(struct backend *b, struct store_op *op, const struct stor
 {
     const struct store_neg *n = &op->u.neg.neg;
     struct sql_query q;
+    int err;
 
     if (strcmp(n->from, now->from) != 0 || strcmp(n->to, now->to) != 0)
         return store_answer(op, STORE_CONFLICT, REASON_STALE);
@@ -177,7 +178,8 @@ static int advance_neg(struct backend *b, struct store_op *op, const struct stor
     sql_put_i64(&q, op->now);
     sql_put_bytes(&q, n->sealed.p, n->sealed.len);
     sql_put_bytes(&q, n->id, NEG_ID_BYTES);
-    return sql_do(&q);
+    err = sql_do(&q);
+    return err ? err : store_state_put(b, op);
 }
 
 int store_neg_put(struct backend *b, struct store_op *op)

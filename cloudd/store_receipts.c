@@ -353,6 +353,8 @@ int store_expire(struct backend *b, struct store_op *op)
         err = expire_receipts(b, op);
     if (!err)
         err = delete_older(b, "DELETE FROM streams WHERE used_at < ?", before);
+    if (!err)
+        err = delete_older(b, "DELETE FROM states WHERE used_at < ?", before);
     /* Until then the token's holder is told that it expired or was used, not that it is wrong. */
     if (!err)
         err = delete_older(b, "DELETE FROM tokens WHERE expires < ?", before);

@@ -50,6 +50,10 @@ int store_fetch(struct backend *b, struct store_op *op);
 int store_stream_get(struct backend *b, struct store_op *op);
 int store_mailboxes(struct backend *b, struct store_op *op);
 int store_sessions(struct backend *b, struct store_op *op);
+/* store_states.c: what a STORE_NEG_PUT brings, what a STORE_ENQUEUE does, what is a device's. */
+int store_state_put(struct backend *b, const struct store_op *op);
+int store_state_turn(struct backend *b, const struct store_op *op);
+int store_state_forget(struct backend *b, const char *id);
 /* store_receipts.c */
 int store_receipt(struct backend *b, struct store_op *op);
 int store_receipt_list(struct backend *b, struct store_op *op);

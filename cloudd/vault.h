@@ -15,7 +15,7 @@
 #include "common/noise.h"
 #include "proto/rbuf.h"
 
-enum vault_kind { VAULT_DEVICE = 1, VAULT_PAIR, VAULT_NEGOTIATION };
+enum vault_kind { VAULT_DEVICE = 1, VAULT_PAIR, VAULT_NEGOTIATION, VAULT_STATE };
 
 #define VAULT_VERSION  1
 #define VAULT_NAME_MAX 255
