@@ -1,4 +1,4 @@
-/* store_states.c - the cloud's copies of sessions' states: put with step 4, turned with packages. */
+/* store_states.c - the copies of sessions: put with step 4 of a negotiation, turned by packages. */
 #include <stdlib.h>
 
 #include "cloudd/store_sqlite.h"

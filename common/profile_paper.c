@@ -170,6 +170,7 @@ const struct profile profile_paper = {
     .name = "paper",
     .research = "its tag of four digits is guessed once in about 300 tries, and the cloud holds "
                 "every key, so that it can forge any message",
+    .suites = {1, {SUITE_NONE}},
     .shk = pair_keys_slice_shk,
     .sk = pair_keys_slice_sk,
     .keys = keys,
