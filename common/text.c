@@ -59,14 +59,29 @@ int text_is_utf8(const uint8_t *p, size_t len)
     return 1;
 }
 
+/* How many bytes stand for themselves in a JSON string, to the first that may not. */
+static size_t plain_len(const uint8_t *p, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && p[n] >= 0x20 && p[n] < 0x7f && p[n] != '"' && p[n] != '\\')
+        n++;
+    return n;
+}
+
 void text_json(FILE *f, const char *s, size_t len)
 {
     const uint8_t *p = (const uint8_t *)s;
 
     fputc('"', f);
     for (size_t i = 0; i < len;) {
-        size_t n = utf8_len(p + i, len - i);
+        size_t plain = plain_len(p + i, len - i), n;
 
+        fwrite(p + i, 1, plain, f);
+        i += plain;
+        if (i == len)
+            break;
+        n = utf8_len(p + i, len - i);
         if (n == 0)
             fputs("\xef\xbf\xbd", f);
         else if (p[i] == '"' || p[i] == '\\')

@@ -88,16 +88,18 @@ int inbox_shown(struct sql *db, int64_t *id)
 int inbox_set_shown(struct sql *db, int64_t id)
 {
     struct sql_query q;
-    int err, back;
+    int err = sql_begin(db, SQL_WRITE_SOON);
 
-    err = sql_exec(db, "PRAGMA synchronous = NORMAL");
-    if (err == 0) {
-        sql_ask(&q, db, "UPDATE shown SET id = ? WHERE one = 1");
-        sql_put_i64(&q, id);
-        err = sql_do(&q);
-    }
-    back = sql_exec(db, "PRAGMA synchronous = FULL");
-    return err != 0 ? err : back;
+    if (err != 0)
+        return err;
+    sql_ask(&q, db, "UPDATE shown SET id = ? WHERE one = 1");
+    sql_put_i64(&q, id);
+    err = sql_do(&q);
+    if (err == 0)
+        err = sql_commit(db);
+    if (err != 0)
+        sql_rollback(db);
+    return err;
 }
 
 static int purge_before(struct sql *db, const char *text, int64_t when)

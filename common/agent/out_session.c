@@ -7,7 +7,7 @@
 #include "common/session.h"
 
 #define SESSION_COLUMNS                                                                            \
-    "session, peer, negotiation, chain, receipt, confirm, next, profile, codecs, created"
+    "session, peer, negotiation, chain, receipt, confirm, next, heard, profile, codecs, created"
 
 static void read_list(struct sql_query *q, struct list *l)
 {
@@ -33,6 +33,7 @@ static int read_session(struct sql_query *q, struct out_session *s)
         sql_get_fixed(q, s->keys.receipt, KEY_BYTES);
         sql_get_fixed(q, s->keys.confirm, KEY_BYTES);
         s->next = sql_get_u64(q);
+        s->heard = sql_get_u64(q);
         s->profile = (uint8_t)sql_get_i64(q);
         read_list(q, &s->codecs);
         s->created = sql_get_i64(q);
@@ -75,6 +76,9 @@ int out_session_is_worn(struct sql *db, const struct out_session *s, int64_t now
 
     if (s->next >= SESSION_INDEX_MAX || now_us - s->created > (int64_t)SESSION_AGE_MAX * 1000000)
         return 1;
+    /* Also of what a crash passed over: the receiver has to step over that as well. */
+    if (s->next > s->heard && s->next - s->heard >= SESSION_AHEAD_MAX - 1)
+        return 1;
     return outbox_oldest(db, s, &oldest) != 0 || s->next - oldest >= SESSION_AHEAD_MAX - 1;
 }
 
@@ -107,7 +111,7 @@ int out_session_put(struct sql *db, const struct out_session *s)
         return err;
     sql_ask(&q, db,
             "INSERT INTO send_session (" SESSION_COLUMNS ", current)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
     sql_put_bytes(&q, s->keys.session, SESSION_ID_BYTES);
     sql_put_text(&q, s->peer);
     sql_put_bytes(&q, s->negotiation, NEG_ID_BYTES);
@@ -115,6 +119,7 @@ int out_session_put(struct sql *db, const struct out_session *s)
     sql_put_bytes(&q, s->keys.receipt, KEY_BYTES);
     sql_put_bytes(&q, s->keys.confirm, KEY_BYTES);
     sql_put_u64(&q, s->next);
+    sql_put_u64(&q, s->heard);
     sql_put_i64(&q, s->profile);
     sql_put_bytes(&q, s->codecs.v, s->codecs.n);
     sql_put_i64(&q, s->created);
@@ -125,9 +130,10 @@ int out_session_save(struct sql *db, const struct out_session *s)
 {
     struct sql_query q;
 
-    sql_ask(&q, db, "UPDATE send_session SET chain = ?, next = ? WHERE session = ?");
+    sql_ask(&q, db, "UPDATE send_session SET chain = ?, next = ?, heard = ? WHERE session = ?");
     sql_put_bytes(&q, s->keys.state.b, s->keys.state.len);
     sql_put_u64(&q, s->next);
+    sql_put_u64(&q, s->heard);
     sql_put_bytes(&q, s->keys.session, SESSION_ID_BYTES);
     return sql_do(&q);
 }

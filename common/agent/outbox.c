@@ -35,15 +35,38 @@ static int next_seq(struct sql *db, const char *peer, uint64_t *seq)
     return sql_end(&q);
 }
 
+int outbox_skip_reserved(struct sql *db)
+{
+    return sql_exec(db, "UPDATE send_seq SET last = reserved WHERE reserved > last");
+}
+
+static void put_package(struct sql_query *q, const struct out_item *item)
+{
+    sql_put_i64(q, item->profile);
+    sql_put_i64(q, item->codec);
+    sql_put_bytes(q, item->session, SESSION_ID_BYTES);
+    sql_put_u64(q, item->index);
+    sql_put_bytes(q, item->body.p, item->body.len);
+    sql_put_bytes(q, item->digest, DIGEST_BYTES);
+    sql_put_i64(q, item->psnr_mdb);
+    sql_put_u64(q, item->changed_pixels);
+    sql_put_i64(q, item->embed_us);
+}
+
+int outbox_number(struct sql *db, struct out_item *item)
+{
+    item->state = OUT_QUEUED;
+    item->queued_at = state_now_us();
+    return next_seq(db, item->peer, &item->seq);
+}
+
 int outbox_put(struct sql *db, struct out_item *item)
 {
     struct sql_query q;
-    int err = next_seq(db, item->peer, &item->seq);
+    int err = outbox_number(db, item);
 
     if (err != 0)
         return err;
-    item->state = OUT_QUEUED;
-    item->queued_at = state_now_us();
     sql_ask(&q, db,
             "INSERT INTO outbox (peer, seq, state, profile, codec, message, cover, queued_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
@@ -58,6 +81,35 @@ int outbox_put(struct sql *db, struct out_item *item)
     err = sql_do(&q);
     item->id = (int64_t)sql_last_row(db);
     return err;
+}
+
+int outbox_put_packed(struct sql *db, struct out_item *item)
+{
+    struct sql_query q;
+    int err;
+
+    item->state = OUT_PACKED;
+    sql_ask(&q, db,
+            "INSERT INTO outbox (peer, seq, state, profile, codec, session, idx, body, digest,"
+            " psnr, changed, embed_us, queued_at) VALUES (?, ?, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    sql_put_text(&q, item->peer);
+    sql_put_u64(&q, item->seq);
+    put_package(&q, item);
+    sql_put_i64(&q, item->queued_at);
+    err = sql_do(&q);
+    item->id = (int64_t)sql_last_row(db);
+    return err;
+}
+
+int outbox_has_queued(struct sql *db, const char *peer)
+{
+    struct sql_query q;
+    int found;
+
+    sql_ask(&q, db, "SELECT 1 FROM outbox WHERE peer = ? AND state = 1 LIMIT 1");
+    sql_put_text(&q, peer);
+    found = sql_row(&q);
+    return sql_end(&q) != 0 || found;
 }
 
 static void read_item(struct sql_query *q, struct out_item *item)
@@ -120,15 +172,7 @@ int outbox_packed(struct sql *db, const struct out_item *item)
             "UPDATE outbox SET state = 2, message = NULL, cover = NULL, profile = ?, codec = ?,"
             " session = ?, idx = ?, body = ?, digest = ?, psnr = ?, changed = ?, embed_us = ?"
             " WHERE id = ?");
-    sql_put_i64(&q, item->profile);
-    sql_put_i64(&q, item->codec);
-    sql_put_bytes(&q, item->session, SESSION_ID_BYTES);
-    sql_put_u64(&q, item->index);
-    sql_put_bytes(&q, item->body.p, item->body.len);
-    sql_put_bytes(&q, item->digest, DIGEST_BYTES);
-    sql_put_i64(&q, item->psnr_mdb);
-    sql_put_u64(&q, item->changed_pixels);
-    sql_put_i64(&q, item->embed_us);
+    put_package(&q, item);
     sql_put_i64(&q, item->id);
     return sql_do(&q);
 }

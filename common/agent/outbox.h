@@ -41,7 +41,8 @@ struct out_session {
     struct session_keys keys; /* the state is that of index `next` */
     char peer[ID_MAX + 1];
     uint8_t negotiation[NEG_ID_BYTES];
-    uint64_t next;
+    uint64_t next;  /* as saved: the first index that is not reserved (out_block.h) */
+    uint64_t heard; /* the receiver has verified one before this index, if not that before */
     uint8_t profile;
     struct list codecs; /* that the receiver can read */
     int64_t created;    /* wall clock, microseconds */
@@ -67,6 +68,12 @@ void out_item_free(struct out_item *item);
 /* Queue a message (peer, profile, codec, message, cover): sets id, seq, queued_at. In the caller's
  * transaction, as all writes here. */
 int outbox_put(struct sql *db, struct out_item *item);
+/* The same in two steps for a message that is packed at once, and is never QUEUED here: sets seq
+ * and queued_at; then, with its package, id. */
+int outbox_number(struct sql *db, struct out_item *item);
+int outbox_put_packed(struct sql *db, struct out_item *item);
+/* Is a message to peer QUEUED? Also when that cannot be found out. */
+int outbox_has_queued(struct sql *db, const char *peer);
 /* The oldest QUEUED message to peer, with its bytes. ERR_NOTFOUND. */
 int outbox_next_queued(struct sql *db, const char *peer, struct out_item *item);
 /* It became package (session, index) with these body bytes; text and cover are dropped. */
@@ -79,6 +86,9 @@ int outbox_next_packed(struct sql *db, const char *peer, int64_t after, struct o
 int outbox_set_accepted(struct sql *db, int64_t id, int64_t now_us);
 int outbox_count_resend(struct sql *db, int64_t id);
 int outbox_delete(struct sql *db, int64_t id);
+/* A program begins to send: leave out the sequence numbers that one before it had reserved and may
+ * have used without a trace (out_block.h). */
+int outbox_skip_reserved(struct sql *db);
 /* Leave out the next n sequence numbers to peer: what is QUEUED, and what comes, has later ones. */
 int outbox_skip_seq(struct sql *db, const char *peer, uint64_t n);
 /* Messages to peer (NULL: to anyone) that are QUEUED, or that are PACKED or ACCEPTED. */
@@ -99,10 +109,10 @@ int out_session_by_negotiation(struct sql *db, const uint8_t negotiation[NEG_ID_
                                struct out_session *s);
 /* Make s the current session of its peer; older ones stay for their receipts. */
 int out_session_put(struct sql *db, const struct out_session *s);
-/* Save state and next index. */
+/* Save state, next index and what was heard. */
 int out_session_save(struct sql *db, const struct out_session *s);
-/* Is it time for a new one: too old, too many messages, or so many without a receipt that the
- * receiver could not step over them? Also when that cannot be found out. */
+/* Is it time for a new one: too old, too many messages, or so many without a receipt, or passed
+ * over, that the receiver could not step over them? Also when that cannot be found out. */
 int out_session_is_worn(struct sql *db, const struct out_session *s, int64_t now_us);
 /* No more messages on the peer's current session. */
 int out_session_retire(struct sql *db, const char *peer);

@@ -88,8 +88,6 @@ static void save_shown(struct receiver *r, int64_t before)
 
     if (err != 0)
         log_warn("what was printed may be printed again: %s", err_str(err));
-    if (is_full(r))
-        end(r);
 }
 
 static void print_batch(struct receiver *r, size_t n)
@@ -111,14 +109,20 @@ static void print_batch(struct receiver *r, size_t n)
 
 /* ---- packages ---- */
 
-/* Our own trouble: nothing of the batch has happened, and the cloud will deliver again. */
+static void end_batch(struct receiver *r)
+{
+    r->in_batch = 0;
+    r->batch_n = r->batch_bytes = 0;
+}
+
+/* Our own trouble: nothing of the batch has happened, or nobody knows yet; the cloud will deliver
+ * again. */
 static void give_up_batch(struct receiver *r, int err)
 {
     char why[WHY_MAX];
 
     sql_rollback(r->config.db);
-    r->in_batch = 0;
-    r->batch_n = r->batch_bytes = 0;
+    end_batch(r);
     say(why, sizeof(why), 0,
         "what arrived could not be saved: %s. Nothing was confirmed, the cloud "
         "will deliver it again",
@@ -141,6 +145,8 @@ static void send_receipt(struct receiver *r, const struct verdict *v)
     link_send(r->link, &m);
 }
 
+/* Lines need not wait for the disk: of what they say the record is there, also after a kill, and a
+ * power cut may repeat them. Receipts do: the cloud forgets a package that has one. */
 static void flush(struct receiver *r)
 {
     size_t n = r->batch_n;
@@ -149,15 +155,19 @@ static void flush(struct receiver *r)
     if (!r->in_batch)
         return;
     err = commit(r);
+    if (err == 0) {
+        print_batch(r, n);
+        err = sql_sync(r->config.db);
+    }
     if (err != 0) {
         give_up_batch(r, err);
-        return;
+    } else {
+        end_batch(r);
+        for (size_t i = 0; i < n; i++)
+            send_receipt(r, &r->batch[i]);
     }
-    r->in_batch = 0;
-    r->batch_n = r->batch_bytes = 0;
-    for (size_t i = 0; i < n; i++)
-        send_receipt(r, &r->batch[i]);
-    print_batch(r, n);
+    if (is_full(r))
+        end(r);
 }
 
 static void on_package(struct receiver *r, const struct msg *m, const uint8_t *body, size_t len)
@@ -166,7 +176,7 @@ static void on_package(struct receiver *r, const struct msg *m, const uint8_t *b
     int err = 0;
 
     if (!r->in_batch) {
-        err = sql_begin(r->config.db, SQL_WRITE);
+        err = sql_begin(r->config.db, SQL_WRITE_SOON);
         r->in_batch = err == 0;
     }
     if (err == 0)
@@ -355,6 +365,8 @@ int receiver_start(struct receiver *r)
     before = r->shown;
     print_messages(r, INT64_MAX);
     save_shown(r, before);
+    if (is_full(r))
+        end(r);
     if (!r->ending)
         link_start(r->link);
     return 0;

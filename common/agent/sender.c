@@ -15,16 +15,17 @@ int sender_begin(struct sender *sender)
 
     if (sender->in_transaction)
         return 0;
-    err = sql_begin(sender->config.db, SQL_WRITE);
+    err = sql_begin(sender->config.db, SQL_WRITE_SOON);
     sender->in_transaction = err == 0;
     return err;
 }
 
 void sender_commit(struct sender *sender)
 {
-    struct msg m = {.type = MSG_RECEIPT_ACK};
     int err = sender->unsaved ? ERR_SYS : 0;
 
+    if (sender->in_transaction || sender->acks_n > 0)
+        sender_settle_later(sender);
     if (sender->in_transaction) {
         sender->in_transaction = 0;
         if (err == 0)
@@ -34,11 +35,76 @@ void sender_commit(struct sender *sender)
     }
     sender->unsaved = err != 0;
     /* What is not saved is not acknowledged: the cloud will say it again. */
-    for (size_t i = 0; err == 0 && i < sender->acks_n; i++) {
+    if (err != 0)
+        sender->acks_n = 0;
+}
+
+void sender_settle_later(struct sender *sender)
+{
+    const struct timeval tv = {.tv_usec = SETTLE_MS * 1000};
+
+    if (!evtimer_pending(sender->settle, NULL))
+        evtimer_add(sender->settle, &tv);
+}
+
+/* What may fail without harm, since it is tried again: a block that could not be reserved or given
+ * back is forgotten, and passed over. */
+static void change_blocks(struct sender *sender, int (*change)(struct stream *, int *changed))
+{
+    struct sql *db = sender->config.db;
+    int changed = 0, err = sql_begin(db, SQL_WRITE_SOON);
+
+    for (struct stream *s = sender->streams; err == 0 && s != NULL; s = s->next_stream)
+        err = change(s, &changed);
+    if (err == 0 && changed)
+        err = sql_commit(db);
+    if (err == 0 && changed)
+        err = sql_sync(db);
+    if (err != 0 || !changed)
+        sql_rollback(db);
+    for (struct stream *s = sender->streams; err != 0 && s != NULL; s = s->next_stream)
+        out_block_forget(s->block);
+}
+
+void sender_settle(struct sender *sender)
+{
+    struct msg m = {.type = MSG_RECEIPT_ACK};
+    int is_low = 0;
+
+    sender_commit(sender);
+    for (struct stream *s = sender->streams; s != NULL && !is_low; s = s->next_stream)
+        is_low = stream_is_low(s);
+    if (is_low)
+        change_blocks(sender, stream_reserve_ahead);
+    if (sql_sync(sender->config.db) != 0)
+        sender->unsaved = 1;
+    evtimer_del(sender->settle);
+    for (size_t i = 0; !sender->unsaved && i < sender->acks_n; i++) {
         m.u.receipt_ack = sender->acks[i];
         link_send(sender->link, &m);
     }
     sender->acks_n = 0;
+}
+
+/* What the cloud said could not be saved: it must say it again. */
+static int drop_if_unsaved(struct sender *sender)
+{
+    if (!sender->unsaved)
+        return 0;
+    sender->unsaved = 0;
+    link_drop(sender->link, "what the cloud said could not be saved to state.db; free some disk "
+                            "space. It will be said again");
+    return 1;
+}
+
+static void on_settle(evutil_socket_t fd, short what, void *arg)
+{
+    struct sender *sender = arg;
+
+    (void)fd;
+    (void)what;
+    sender_settle(sender);
+    (void)drop_if_unsaved(sender);
 }
 
 static void on_up(void *arg)
@@ -91,13 +157,8 @@ static void on_idle(void *arg)
     struct sender *sender = arg;
 
     sender_commit(sender);
-    if (sender->unsaved) {
-        sender->unsaved = 0;
-        link_drop(sender->link, "what the cloud said could not be saved to state.db; free some "
-                                "disk space. It will be said again");
-        return;
-    }
-    pump_all(sender);
+    if (!drop_if_unsaved(sender))
+        pump_all(sender);
 }
 
 static void on_down(void *arg, int final, unsigned reason, const char *why)
@@ -106,6 +167,7 @@ static void on_down(void *arg, int final, unsigned reason, const char *why)
 
     (void)reason;
     sender_commit(sender);
+    sender->acks_n = 0;
     for (struct stream *s = sender->streams; s != NULL; s = s->next_stream)
         if (s->state != STREAM_BLOCKED)
             stream_set_state(s, STREAM_IDLE);
@@ -140,8 +202,9 @@ struct sender *sender_new(const struct sender_config *config)
                                              .retry = 1,
                                              .handlers = &link_to_sender,
                                              .arg = s});
-    if (s->link == NULL) {
-        free(s);
+    s->settle = evtimer_new(config->base, on_settle, s);
+    if (s->link == NULL || s->settle == NULL || outbox_skip_reserved(config->db) != 0) {
+        sender_free(s);
         return NULL;
     }
     return s;
@@ -152,26 +215,53 @@ void sender_start(struct sender *s)
     link_start(s->link);
 }
 
-int sender_add_many(struct sender *s, struct out_item *items, size_t n)
+/* Nothing of what was to be added has happened. */
+static void undo_add(struct sender *s, struct out_item *items, size_t n)
 {
-    int err;
+    sql_rollback(s->config.db);
+    for (struct stream *stream = s->streams; stream != NULL; stream = stream->next_stream)
+        stream_undo_add(stream);
+    for (size_t i = 0; i < n; i++) {
+        free(items[i].body.p);
+        items[i].body = (struct out_bytes){NULL, 0};
+    }
+}
+
+/* Take the items into the outbox, in one transaction. A message that was never there as QUEUED
+ * leaves before the disk has it: if a power cut takes it from here, it has left once. */
+static int take_items(struct sender *s, struct out_item *items, size_t n)
+{
+    int reserved = 0, err;
 
     sender_commit(s);
-    err = sql_begin(s->config.db, SQL_WRITE);
-    for (size_t i = 0; err == 0 && i < n; i++)
-        err = outbox_put(s->config.db, &items[i]);
-    if (err == 0)
-        err = sql_commit(s->config.db);
-    if (err != 0) {
-        sql_rollback(s->config.db);
-        return err;
-    }
-    for (size_t i = 0; i < n; i++) {
-        int is_known = stream_find(s, items[i].peer) != NULL;
+    err = sql_begin(s->config.db, SQL_WRITE_SOON);
+    for (size_t i = 0; err == 0 && i < n; i++) {
         struct stream *stream = stream_get(s, items[i].peer);
 
+        err = stream == NULL ? ERR_NOMEM : stream_add(stream, &items[i], &reserved);
+    }
+    if (err == 0)
+        err = sql_commit(s->config.db);
+    if (err == 0 && reserved)
+        err = sql_sync(s->config.db);
+    if (err != 0)
+        undo_add(s, items, n);
+    return err;
+}
+
+int sender_add_many(struct sender *s, struct out_item *items, size_t n)
+{
+    int err = take_items(s, items, n);
+
+    if (err != 0)
+        return err;
+    sender_settle_later(s);
+    for (size_t i = 0; i < n; i++) {
+        struct stream *stream = stream_find(s, items[i].peer);
+
+        stream_send(stream, &items[i]);
         s->config.handlers->status(s->config.arg, &items[i], STATUS_QUEUED, REASON_NONE);
-        if (stream != NULL && !is_known && link_is_up(s->link))
+        if (stream->is_new && link_is_up(s->link))
             stream_begin(stream);
     }
     pump_all(s);
@@ -183,9 +273,21 @@ int sender_add(struct sender *s, struct out_item *item)
     return sender_add_many(s, item, 1);
 }
 
+static int give_back(struct stream *s, int *changed)
+{
+    *changed = 1;
+    return out_block_give_back(s->sender->config.db, s->block);
+}
+
 void sender_stop(struct sender *s)
 {
     sender_commit(s);
+    change_blocks(s, give_back);
+    sender_settle(s);
+    if (s->unsaved)
+        s->config.handlers->down(s->config.arg, 1,
+                                 "state.db cannot be saved; what it holds is not safe from a power "
+                                 "cut");
     link_stop(s->link);
 }
 
@@ -193,14 +295,18 @@ void sender_free(struct sender *s)
 {
     if (s == NULL)
         return;
-    sender_commit(s);
+    if (s->in_transaction)
+        sender_commit(s);
     while (s->streams != NULL) {
         struct stream *next = s->streams->next_stream;
 
         stream_free(s->streams);
         s->streams = next;
     }
-    link_free(s->link);
+    if (s->link != NULL)
+        link_free(s->link);
+    if (s->settle != NULL)
+        event_free(s->settle);
     free(s);
 }
 

@@ -53,6 +53,10 @@ static const char *const migrations[] = {
 
     /* 2: the suite that was chosen */
     "ALTER TABLE send_negotiation ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;",
+    /* 3: until now no index was passed over, so the receiver has heard of all before `next` */
+    "ALTER TABLE send_session ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE send_session SET heard = next;"
+    "ALTER TABLE send_seq ADD COLUMN reserved INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* The file's own words, with its name and the way out. */

@@ -9,10 +9,12 @@
 #include "common/agent/peers.h"
 #include "common/err.h"
 #include "common/package.h"
+#include "common/secret.h"
 #include "common/session.h"
 
 #define BACKLOG_MAX (1u << 20) /* bytes waiting on the link; more are packed when it drains */
 #define PACK_AT_ONCE 32        /* messages that share one commit */
+#define RESERVE_LOW  (OUT_BLOCK / 2)
 #define WAIT_MIN_MS 200
 #define WAIT_MAX_MS 5000
 
@@ -50,13 +52,16 @@ struct stream *stream_get(struct sender *sender, const char *peer)
     if (s == NULL)
         return NULL;
     s->sender = sender;
+    s->is_new = 1;
     s->wait_ms = WAIT_MIN_MS;
     text_copy(s->peer, sizeof(s->peer), peer);
     s->timer = evtimer_new(sender->config.base, on_timer, s);
-    if (s->timer == NULL) {
-        free(s);
+    s->block = secret_alloc(sizeof(*s->block));
+    if (s->timer == NULL || s->block == NULL) {
+        stream_free(s);
         return NULL;
     }
+    out_block_forget(s->block);
     s->next_stream = sender->streams;
     sender->streams = s;
     return s;
@@ -64,7 +69,9 @@ struct stream *stream_get(struct sender *sender, const char *peer)
 
 void stream_free(struct stream *s)
 {
-    event_free(s->timer);
+    if (s->timer != NULL)
+        event_free(s->timer);
+    secret_free(s->block);
     sodium_memzero(s, sizeof(*s));
     free(s);
 }
@@ -136,6 +143,7 @@ void stream_begin(struct stream *s)
 
     if (s->state == STREAM_BLOCKED)
         return;
+    s->is_new = 0;
     stream_set_state(s, STREAM_RESUMING);
     s->resume_n = s->resumed = 0;
     has_current = out_session_current(db, s->peer, &current) == 0;
@@ -243,7 +251,7 @@ static uint8_t pick_codec(const struct out_session *session, uint8_t wanted)
 }
 
 /* Turn the item into the session's next package; both are updated. */
-static int pack(struct stream *s, struct out_session *session, struct out_item *item)
+static int make_package(struct stream *s, struct out_session *session, struct out_item *item)
 {
     struct msg m = {.type = MSG_PACKAGE};
     struct msg_package *p = &m.u.package;
@@ -289,19 +297,35 @@ static int pack(struct stream *s, struct out_session *session, struct out_item *
     return 0;
 }
 
-/* Pack up to PACK_AT_ONCE messages in one transaction; returns how many, or ERR_*. */
-static int pack_batch(struct stream *s, struct out_session *session, struct out_item *items)
+/* Pack the item with the block's next index; *reserved as in stream_add(). */
+static int pack(struct stream *s, struct out_item *item, int *reserved)
+{
+    int err = 0;
+
+    if (!out_block_has(s->block, item->seq)) {
+        err = out_block_reserve(s->sender->config.db, s->block);
+        *reserved = 1;
+    }
+    if (err == 0)
+        err = make_package(s, &s->block->session, item);
+    return err != 0 ? err : out_block_used(s->sender->config.db, s->block);
+}
+
+/* Pack up to PACK_AT_ONCE messages in one transaction; returns how many, or ERR_*. They were
+ * QUEUED, and a power cut must not bring that back once a package has left: it would be packed
+ * again, under another index. So this waits for the disk. */
+static int pack_batch(struct stream *s, struct out_item *items)
 {
     struct sql *db = s->sender->config.db;
-    int n = 0, err;
+    int n = 0, err, reserved = 0;
 
     sender_commit(s->sender);
     err = sql_begin(db, SQL_WRITE);
     if (err != 0)
         return err;
-    while (n < PACK_AT_ONCE && !out_session_is_worn(db, session, state_now_us()) &&
+    while (n < PACK_AT_ONCE && !out_session_is_worn(db, &s->block->session, state_now_us()) &&
            outbox_next_queued(db, s->peer, &items[n]) == 0) {
-        err = pack(s, session, &items[n]);
+        err = pack(s, &items[n], &reserved);
         if (err == 0)
             err = outbox_packed(db, &items[n]);
         n++;
@@ -309,22 +333,21 @@ static int pack_batch(struct stream *s, struct out_session *session, struct out_
             break;
     }
     if (err == 0)
-        err = out_session_save(db, session);
-    if (err == 0)
         err = sql_commit(db);
     if (err != 0) {
         sql_rollback(db);
+        out_block_forget(s->block);
         for (int i = 0; i < n; i++)
             out_item_free(&items[i]);
     }
     return err != 0 ? err : n;
 }
 
-/* Save first, send after: a package never leaves before its key state is on the disk. */
-static int send_batch(struct stream *s, struct out_session *session)
+/* Save first, send after: a package never leaves before its index is the disk's. */
+static int send_batch(struct stream *s)
 {
     struct out_item items[PACK_AT_ONCE];
-    int n = pack_batch(s, session, items);
+    int n = pack_batch(s, items);
 
     for (int i = 0; i < n; i++) {
         link_send_body(s->sender->link, MSG_PACKAGE, items[i].body.p, items[i].body.len);
@@ -334,18 +357,68 @@ static int send_batch(struct stream *s, struct out_session *session)
     return n;
 }
 
-static void renew_or_rest(struct stream *s)
+/* Nothing is before it, and the package can leave. */
+static int can_pack_now(struct stream *s)
 {
-    uint64_t queued, packed;
+    struct sql *db = s->sender->config.db;
 
-    if (outbox_count(s->sender->config.db, s->peer, &queued, &packed) == 0 && queued > 0)
-        initiate(s);
+    return s->state == STREAM_READY && !s->resending && has_room(s) && s->added < BACKLOG_MAX &&
+           !outbox_has_queued(db, s->peer) && out_block_update(db, s->peer, s->block) == 0 &&
+           !out_session_is_worn(db, &s->block->session, state_now_us());
+}
+
+int stream_add(struct stream *s, struct out_item *item, int *reserved)
+{
+    struct sql *db = s->sender->config.db;
+    int err;
+
+    if (!can_pack_now(s))
+        return outbox_put(db, item);
+    err = outbox_number(db, item);
+    if (err == 0)
+        err = pack(s, item, reserved);
+    if (err == 0)
+        err = outbox_put_packed(db, item);
+    if (err == 0)
+        s->added += item->body.len;
+    return err;
+}
+
+void stream_undo_add(struct stream *s)
+{
+    out_block_forget(s->block);
+    s->added = 0;
+}
+
+void stream_send(struct stream *s, struct out_item *item)
+{
+    if (item->state != OUT_PACKED)
+        return;
+    link_send_body(s->sender->link, MSG_PACKAGE, item->body.p, item->body.len);
+    s->resent = item->id;
+    s->added -= item->body.len;
+    free(item->body.p);
+    item->body = (struct out_bytes){NULL, 0};
+}
+
+int stream_is_low(const struct stream *s)
+{
+    const struct out_block *b = s->block;
+
+    return b->session.next < b->end && b->end - b->session.next <= RESERVE_LOW;
+}
+
+int stream_reserve_ahead(struct stream *s, int *reserved)
+{
+    if (!stream_is_low(s))
+        return 0;
+    *reserved = 1;
+    return out_block_reserve(s->sender->config.db, s->block);
 }
 
 void stream_pump(struct stream *s)
 {
     struct sql *db = s->sender->config.db;
-    struct out_session session;
     char why[256];
     int n = 1;
 
@@ -354,19 +427,18 @@ void stream_pump(struct stream *s)
     if (!link_is_up(s->sender->link))
         return;
     resend(s);
-    if (s->resending)
+    if (s->resending || !outbox_has_queued(db, s->peer))
         return;
-    if (out_session_current(db, s->peer, &session) != 0) {
-        renew_or_rest(s);
+    if (out_block_update(db, s->peer, s->block) != 0) {
+        initiate(s);
         return;
     }
-    while (n > 0 && has_room(s))
-        n = send_batch(s, &session);
-    if (n == 0 && out_session_is_worn(db, &session, state_now_us())) {
+    while (n > 0 && has_room(s) && outbox_has_queued(db, s->peer))
+        n = send_batch(s);
+    if (n == 0 && out_session_is_worn(db, &s->block->session, state_now_us())) {
         (void)out_session_retire(db, s->peer);
-        renew_or_rest(s);
+        initiate(s);
     }
-    sodium_memzero(&session, sizeof(session));
     if (n == ERR_LOCKED) {
         stream_wait(s, REASON_NONE);
     } else if (n < 0) {

@@ -5,6 +5,7 @@
 #ifndef INKPOST_AGENT_STREAM_H
 #define INKPOST_AGENT_STREAM_H
 
+#include "common/agent/out_block.h"
 #include "common/agent/sender.h"
 
 #define STREAM_SESSIONS_MAX 64 /* older sessions with packages still on their way */
@@ -38,26 +39,35 @@ struct stream {
     uint8_t key[KEY_BYTES]; /* from PEER, until SALT, as the next */
     struct keybuf shk;
     int has_peer;
+    int is_new; /* not begun since it was made */
+    size_t added; /* bytes of packages that are added and not sent */
+    struct out_block *block; /* of the current session; in guarded memory */
     struct event *timer;
     unsigned wait_ms;
 };
 
-#define ACKS_MAX 256 /* receipts that share one commit */
+#define ACKS_MAX  256 /* receipts that share one sync */
+#define SETTLE_MS 50  /* what is committed may be on no disk for so long */
 
 struct sender {
     struct sender_config config;
     struct link *link;
     struct stream *streams;
     int in_transaction;
-    struct msg_receipt_ack acks[ACKS_MAX]; /* sent once the transaction is on the disk */
+    struct msg_receipt_ack acks[ACKS_MAX]; /* sent once what they are for is on the disk */
     size_t acks_n;
+    struct event *settle; /* runs while something is committed and not synced */
     int unsaved; /* a word of the cloud could not be saved: it must say it again */
 };
 
 /* What the cloud says in one breath is saved in one transaction: begin it if none is open (0 or
- * ERR_*), and save it, with the acknowledgements that waited for that. */
+ * ERR_*), and commit it. It outlives the program at once, and a power cut a little later. */
 int sender_begin(struct sender *sender);
 void sender_commit(struct sender *sender);
+/* Have all that is committed on the disk, then send the acknowledgements that waited for that. */
+void sender_settle(struct sender *sender);
+/* Soon. */
+void sender_settle_later(struct sender *sender);
 
 void stream_set_state(struct stream *s, enum stream_state state);
 /* The stream of a peer, made when there is none; NULL without memory. */
@@ -67,6 +77,18 @@ struct stream *stream_find(struct sender *sender, const char *peer);
 void stream_begin(struct stream *s);
 /* Pack and send while there are messages, a session and room. */
 void stream_pump(struct stream *s);
+/* Add a message to the outbox, in the caller's transaction: as a package, when it can be sent right
+ * away, else QUEUED. *reserved is set when indices were reserved: then the transaction must be on
+ * the disk before the package leaves. */
+int stream_add(struct stream *s, struct out_item *item, int *reserved);
+/* That transaction was rolled back. */
+void stream_undo_add(struct stream *s);
+/* Send the package of an item that was just added, when it is one; its bytes are freed. */
+void stream_send(struct stream *s, struct out_item *item);
+/* Is most of the block used? Then reserve the next one: in the caller's transaction, synced before
+ * it is used; *reserved is set when there is something to sync. */
+int stream_is_low(const struct stream *s);
+int stream_reserve_ahead(struct stream *s, int *reserved);
 /* Try again a little later, each time a little later than before. reason: the cloud's, or
  * REASON_NONE when it is our own state.db that does not let us go on. */
 void stream_wait(struct stream *s, unsigned reason);

@@ -89,7 +89,7 @@ static void acknowledge(struct sender *sender, const struct msg_receipt *r)
     struct msg_receipt_ack *ack;
 
     if (sender->acks_n == ACKS_MAX)
-        sender_commit(sender);
+        sender_settle(sender);
     ack = &sender->acks[sender->acks_n++];
     memcpy(ack->peer, r->peer, sizeof(ack->peer));
     memcpy(ack->session, r->session, SESSION_ID_BYTES);
@@ -138,6 +138,7 @@ static void send_again(struct sender *sender, struct out_item *item)
 static void judge(struct sender *sender, struct out_item *item, const struct msg_receipt *r)
 {
     int ours = sodium_memcmp(item->digest, r->digest, DIGEST_BYTES) == 0;
+    struct stream *s = stream_find(sender, item->peer);
 
     switch ((enum receipt_status)r->status) {
     case RECEIPT_VERIFIED:
@@ -146,6 +147,8 @@ static void judge(struct sender *sender, struct out_item *item, const struct msg
         if (!is_authentic(sender, r))
             return;
         item->receipted_at = state_now_us();
+        if (s != NULL)
+            out_block_hear(s->block, r->session, r->index);
         /* A receipt may overtake the word that the package is on the cloud's disk. */
         if (item->accepted_at == 0)
             item->accepted_at = item->receipted_at;

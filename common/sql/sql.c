@@ -239,20 +239,79 @@ static int short_statement(struct sql *db, const char *text)
     return sql_do(&q);
 }
 
+/* Only outside a transaction. With a log, NORMAL syncs at checkpoints and not at commits. */
+static int set_soon(struct sql *db, int soon)
+{
+    int err = 0;
+
+    if (db->soon != soon)
+        err = sql_exec(db, soon ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
+    if (err == 0)
+        db->soon = soon;
+    return err;
+}
+
 int sql_begin(struct sql *db, enum sql_begin how)
 {
-    return short_statement(db, how == SQL_WRITE ? "BEGIN IMMEDIATE" : "BEGIN");
+    int err = set_soon(db, how == SQL_WRITE_SOON);
+
+    if (!err)
+        err = short_statement(db, how == SQL_READ ? "BEGIN" : "BEGIN IMMEDIATE");
+    if (err)
+        (void)set_soon(db, 0);
+    return err;
 }
 
 int sql_commit(struct sql *db)
 {
-    return short_statement(db, "COMMIT");
+    int err = short_statement(db, "COMMIT");
+
+    if (err) {
+        db->distrust |= db->unsynced;
+        return err;
+    }
+    db->unsynced |= db->soon;
+    return set_soon(db, 0);
 }
 
 void sql_rollback(struct sql *db)
 {
     if (sql_in_transaction(db))
         short_statement(db, "ROLLBACK");
+    (void)set_soon(db, 0);
+}
+
+/* After a failed sync the kernel may take for written what is not. A checkpoint writes it again,
+ * into the file. */
+static int write_again(struct sql *db)
+{
+    int in_log, moved;
+    int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_FULL, &in_log, &moved);
+
+    if (rc == SQLITE_OK && in_log != moved)
+        rc = SQLITE_BUSY;
+    return sql_err_of(db, rc);
+}
+
+static int sync_log(struct sql *db)
+{
+    sqlite3_file *log = NULL;
+    int rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&log);
+
+    if (rc == SQLITE_OK && log != NULL && log->pMethods != NULL)
+        rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    return sql_err_of(db, rc);
+}
+
+int sql_sync(struct sql *db)
+{
+    int err;
+
+    if (!db->unsynced)
+        return 0;
+    err = db->distrust ? write_again(db) : sync_log(db);
+    db->unsynced = db->distrust = err != 0;
+    return err;
 }
 
 int sql_in_transaction(const struct sql *db)

@@ -55,11 +55,20 @@ int sql_migrate(struct sql *db, const char *const *list, int n, char *why, size_
 /* Run texts without parameters, one or several separated by semicolons. */
 int sql_exec(struct sql *db, const char *text);
 
-enum sql_begin { SQL_READ, SQL_WRITE };
-/* SQL_WRITE takes the write lock at once, so that nothing read in it can be stale. */
+enum sql_begin { SQL_READ, SQL_WRITE, SQL_WRITE_SOON };
+/*
+ * SQL_WRITE takes the write lock at once, so that nothing read in it can be stale, and its commit
+ * returns when the disk has it. SQL_WRITE_SOON is the same with a commit that does not wait for the
+ * disk: it outlives the process, however that ends, but a power cut may take it, unless sql_sync()
+ * or the commit of a SQL_WRITE came between. What a power cut leaves is always the state after one
+ * of the commits, never a later one without an earlier.
+ */
 int sql_begin(struct sql *db, enum sql_begin how);
 /* When it fails, sql_rollback() is due; whether the changes are on disk is then unknown. */
 int sql_commit(struct sql *db);
+/* Wait until the disk has all that was committed on this connection. Not inside a transaction. When
+ * it fails nothing is undone, but nothing may be promised either; it can be tried again. */
+int sql_sync(struct sql *db);
 void sql_rollback(struct sql *db);
 /* False once SQLite itself rolled the transaction back, as it may on a full disk. */
 int sql_in_transaction(const struct sql *db);

@@ -16,6 +16,9 @@ struct sql_slot {
 struct sql {
     sqlite3 *handle;
     size_t kept;
+    int soon;     /* commits do not wait for the disk */
+    int unsynced; /* some did not */
+    int distrust; /* a sync failed: a later one may succeed without having written the same */
     struct sql_slot cache[SQL_CACHE];
 };
 

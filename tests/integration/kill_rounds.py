@@ -129,13 +129,13 @@ class Direction:
         sds.kill()
         with self.lock:
             self.sds_kills += 1
-            rows = self.bed.ask(self.sender, "SELECT last FROM send_seq WHERE peer = ?",
+            rows = self.bed.ask(self.sender, "SELECT last, reserved FROM send_seq WHERE peer = ?",
                                 self.receiver)
-            taken = rows[0][0] if rows else 0
+            taken, reserved = rows[0] if rows else (0, 0)
             if any(seq > taken for seq in self.packages):
                 self.wrong.append(f"reported, but not in the state (up to {taken})")
             self.texts = {s: t for s, t in self.texts.items() if s <= taken}
-            self.next_seq = taken + 1
+            self.next_seq = max(taken, reserved) + 1
             if self.rng.random() < 0.5:
                 # A session that is too old: the next message needs a new one.
                 self.bed.ask(self.sender, "UPDATE send_session SET created = 1 WHERE current = 1")

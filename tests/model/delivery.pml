@@ -23,6 +23,12 @@
 #ifndef S_CRASH
 #define S_CRASH 0
 #endif
+#ifndef S_POWER
+#define S_POWER 0 /* power cuts of the sender: what was not synced is gone */
+#endif
+#ifndef LINES
+#define LINES 0 /* bit set of the messages that are lines of stdin; the others are QUEUED */
+#endif
 #ifndef C_CRASH
 #define C_CRASH 0
 #endif
@@ -61,6 +67,7 @@
 #endif
 #define FRAMES  14 /* on a connection at most, which put() checks */
 #define RESENDS 3
+#define BLOCK   2 /* indices that are reserved at once */
 #define NONE    NS /* no session */
 
 #if BREAK + TOUCH + REORDER + FORGET + EXPIRE == 0
@@ -88,7 +95,8 @@ mtype = { PACKAGE, ACCEPTED, REFUSED, STOPPED, CONFLICT, RECEIPT, RECEIPT_ACK, R
           ATTACHED, NEG_REQUEST, NEG_FORWARD, NEG_ANSWER, NEG_RESULT };
 mtype = { FULL, KNOWN, ELIDED, ATTACH, LIST, NOTHING };  /* more operations and results */
 mtype = { DOWN, IDLE, RESUMING, ASKED, READY, WAITING }; /* enum stream_state; DOWN: no link */
-mtype = { QUEUED, PACKED, TAKEN, DONE };                /* enum out_state; TAKEN: OUT_ACCEPTED */
+/* enum out_state; TAKEN: OUT_ACCEPTED. LINE: not read yet. */
+mtype = { LINE, QUEUED, PACKED, TAKEN, DONE };
 
 /* A frame: type, message (or session), and for it a digest, 8 * status + digest, or an index. */
 chan s2c = [FRAMES] of { mtype, byte, byte };
@@ -100,6 +108,7 @@ bool s_conn, r_conn; /* a connection that both of its ends believe in */
 bool attaching;      /* the sender's, until the cloud knows the device */
 bool faults = 1;     /* things may still go wrong */
 byte s_cut = S_CUT, r_cut = R_CUT, s_crash = S_CRASH, c_crash = C_CRASH, r_crash = R_CRASH;
+byte s_power = S_POWER;
 byte refusals = REFUSALS, worn = WORN, forget = FORGET, broken = BREAK, touched = TOUCH;
 byte reorder = REORDER, expire = EXPIRE;
 
@@ -107,9 +116,17 @@ byte reorder = REORDER, expire = EXPIRE;
 mtype st[M] = QUEUED;
 byte it_s[M], it_n[M], it_d[M], resends[M];
 byte told[M]; /* last status of an item that is DONE */
-byte cur, next, asked_for;
+byte cur, reserved, asked_for; /* reserved: the first index that is not */
 byte made = 1; /* sessions named so far */
+/* The same as a power cut would leave it. */
+mtype k_st[M] = QUEUED;
+byte k_resends[M], k_cur, k_reserved, k_asked_for;
+bool synced = 1; /* it is the same */
+/* Bit sets of what has left, for the properties: messages; indices of each session. */
+byte left, used[NS];
 /* The sender's memory. */
+byte next;    /* of cur */
+byte ack_due; /* bit set of receipts to acknowledge after the next sync */
 mtype state = DOWN;
 byte from_item, question, questions, answers, r_next[NS];
 bool resending;
@@ -165,6 +182,7 @@ inline cut_sender()
     question = 0;
     questions = 0;
     answers = 0;
+    ack_due = 0;
     clear_answers()
 }
 
@@ -200,6 +218,84 @@ inline put(is_up, to, what, which, word)
 }
 
 /* ---- the sender ---- */
+
+/* ---- what the disk has: sql_sync, and what a power cut takes ---- */
+
+inline sync_item(which)
+{
+    k_st[which] = st[which];
+    k_resends[which] = resends[which]
+}
+
+inline sync()
+{
+#if S_POWER > 0
+    sync_item(0);
+    sync_item(1);
+    sync_item(M - 1);
+    k_cur = cur;
+    k_reserved = reserved;
+    k_asked_for = asked_for;
+    synced = 1
+#else
+    skip
+#endif
+}
+
+/* A line that was read and is not on the disk is read by nobody any more. */
+inline lose_item(which)
+{
+    if
+    :: k_st[which] == LINE && st[which] != LINE -> st[which] = DONE
+    :: else -> st[which] = k_st[which]
+    fi;
+    resends[which] = k_resends[which]
+}
+
+inline lose_power()
+{
+    cut_sender();
+    lose_item(0);
+    lose_item(1);
+    if
+    :: M > 2 -> lose_item(M - 1)
+    :: else
+    fi;
+    cur = k_cur;
+    reserved = k_reserved;
+    next = reserved;
+    asked_for = k_asked_for;
+    sync()
+}
+
+inline changed()
+{
+#if S_POWER > 0
+    synced = 0
+#else
+    skip
+#endif
+}
+
+/* sender_settle */
+inline settle()
+{
+#ifndef MUT_ACK_UNSYNCED
+    sync();
+#endif
+    i = 0;
+    do
+    :: i < M ->
+        if
+        :: ack_due & BIT(i) -> put(s_conn, s2c, RECEIPT_ACK, i, 0)
+        :: else
+        fi;
+        i++
+    :: else -> break
+    od;
+    i = 0;
+    ack_due = 0
+}
 
 inline resend()
 {
@@ -284,7 +380,7 @@ inline end_item(which, status)
 inline retire(which)
 {
     if
-    :: cur == which -> cur = NONE; next = 0
+    :: cur == which -> cur = NONE; next = 0; reserved = 0
     :: else
     fi
 }
@@ -339,7 +435,7 @@ inline take_resumed()
     if
     :: state == RESUMING && (question & BIT(x)) ->
         r_next[x] = y;
-        assert(x != cur || y <= next); /* nothing was rolled back here */
+        assert(x != cur || y <= reserved); /* nothing was rolled back that had left */
         answers++;
         if
         :: answers == questions -> go_on()
@@ -355,7 +451,9 @@ inline take_result()
     :: asked_for == x + 1 ->
         cur = x;
         next = 0;
+        reserved = 0;
         asked_for = 0;
+        sync();
         if
         :: state == ASKED || state == IDLE || state == READY -> state = READY
         :: else
@@ -371,9 +469,10 @@ inline take_receipt()
     again = 1
 #else
     judge(x, y);
+    changed();
     if
     :: again -> send_again(x)
-    :: else -> put(s_conn, s2c, RECEIPT_ACK, x, y)
+    :: else -> ack_due = ack_due | BIT(x)
     fi
 #endif
 }
@@ -383,14 +482,15 @@ inline take_frame()
 {
     if
     :: type == RECEIPT -> take_receipt()
-    :: type == ACCEPTED && st[x] == PACKED -> st[x] = TAKEN
+    :: type == ACCEPTED && st[x] == PACKED -> st[x] = TAKEN; changed()
     :: type == REFUSED -> state = WAITING
 #ifndef MUT_STUCK
     :: type == STOPPED && state == READY -> state = WAITING
 #endif
     :: type == CONFLICT && (st[x] == PACKED || st[x] == TAKEN) ->
         retire(it_s[x]);
-        end_item(x, REJECTED)
+        end_item(x, REJECTED);
+        changed()
     :: type == ATTACHED -> begin()
     :: type == RESUMED -> take_resumed()
     :: type == NEG_RESULT -> take_result()
@@ -401,22 +501,23 @@ inline take_frame()
 /* The commit of a transaction whose frames left before it. */
 inline commit_receipt()
 {
+    changed();
 #ifdef MUT_ACK_EARLY
     judge(x, y)
 #else
     st[x] = PACKED;
     resends[x]++;
-    put(s_conn, s2c, RECEIPT_ACK, x, y)
+    ack_due = ack_due | BIT(x)
 #endif
 }
 
 inline pack()
 {
-    x = 0;
-    do
-    :: st[x] != QUEUED -> x++
-    :: else -> break
-    od;
+    first_unpacked();
+    assert(!(left & BIT(x)));            /* a message leaves under one index */
+    assert(!(used[cur] & BIT(next)));    /* an index is used once */
+    left = left | BIT(x);
+    used[cur] = used[cur] | BIT(next);
     it_s[x] = cur;
     it_n[x] = next;
 #ifdef MUT_SEND_EARLY
@@ -428,11 +529,48 @@ inline pack()
     put(s_conn, s2c, PACKAGE, x, it_d[x])
 }
 
+inline first_unpacked()
+{
+    x = 0;
+    do
+    :: st[x] != QUEUED && st[x] != LINE -> x++
+    :: else -> break
+    od
+}
+
+/* stream_add of a line, or pack_batch: only what was QUEUED, or reserves, waits for the disk. */
 inline save_packed()
 {
+    changed();
+    if
+    :: next == reserved ->
+        reserved = reserved + BLOCK;
+        st[x] = PACKED;
+#ifndef MUT_NO_BLOCK
+        sync()
+#endif
+    :: next < reserved && st[x] == QUEUED ->
+        st[x] = PACKED;
+#ifndef MUT_PACK_UNSYNCED
+        sync()
+#endif
+    :: else -> st[x] = PACKED
+    fi;
     next++;
-    st[x] = PACKED;
     from_item = x + 1
+}
+
+/* A line that cannot leave now. */
+inline read_line()
+{
+    x = 0;
+    do
+    :: st[x] != LINE -> x++
+    :: else -> break
+    od;
+    st[x] = QUEUED;
+    changed();
+    x = 0
 }
 
 inline initiate()
@@ -441,7 +579,9 @@ inline initiate()
     :: asked_for == 0 ->
         assert(made < NS);
         made++;
-        asked_for = made
+        asked_for = made;
+        changed();
+        sync()
     :: else
     fi;
     put(s_conn, s2c, NEG_REQUEST, asked_for - 1, 0);
@@ -450,7 +590,10 @@ inline initiate()
 
 #define can_crash_sender (faults && s_crash > 0)
 #define is_pumping (s_conn && (state == READY || state == IDLE))
-#define can_pack (is_pumping && !resending && st[M - 1] == QUEUED && len(s2c) < WINDOW)
+#define can_read (st[M - 1] == LINE)
+#define waits(i)    (st[i] == QUEUED || st[i] == LINE)
+#define is_unpacked (waits(0) || waits(1) || waits(M - 1))
+#define can_pack (is_pumping && !resending && is_unpacked && len(s2c) < WINDOW)
 
 proctype sender()
 {
@@ -502,14 +645,22 @@ end:
 #ifdef MUT_SEND_EARLY
            it_d[x] = SECOND;
 #endif
+           next = reserved;
            again = 0; x = 0; y = 0
        }
-    :: d_step { !again && can_crash_sender && s_conn -> s_crash--; cut_sender(); skip }
+    :: d_step { !again && can_crash_sender && s_conn -> s_crash--; cut_sender(); next = reserved }
+    :: d_step { !again && ack_due != 0 -> settle(); skip }
+    :: d_step { !again && can_read -> read_line(); skip }
+    /* the disk may have anything sooner than it has to */
+    :: d_step { !again && s_power > 0 && !synced -> sync(); skip }
+    :: d_step { s_power > 0 && faults -> s_power--; lose_power(); again = 0; x = 0; y = 0 }
     :: d_step {
            !again && faults && worn > 0 && is_pumping && cur != NONE ->
            worn--;
            cur = NONE;
-           next = 0
+           next = 0;
+           reserved = 0;
+           changed()
        }
     od
 }
@@ -1013,10 +1164,21 @@ proctype judgement()
     assert(EARLY || rc[0] == 0 && rc[1] == 0 && rc[M - 1] == 0)
 }
 
+inline set_line(which)
+{
+    if
+    :: LINES & BIT(which) -> st[which] = LINE; k_st[which] = LINE
+    :: else
+    fi
+}
+
 init {
     atomic {
         has[0] = 1;
         cur = 0;
+        set_line(0);
+        set_line(1);
+        set_line(M - 1);
         run sender();
         run cloud();
         run receiver();

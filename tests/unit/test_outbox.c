@@ -528,6 +528,7 @@ static void out_session_is_worn__by_messages(void **state)
 
     make_session(&s, 1, "bob");
     s.next = SESSION_INDEX_MAX - 1;
+    s.heard = s.next;
     assert_false(out_session_is_worn(db_of(state), &s, s.created));
     s.next = SESSION_INDEX_MAX;
     assert_true(out_session_is_worn(db_of(state), &s, s.created));
@@ -545,11 +546,24 @@ static void out_session_is_worn__by_what_is_not_receipted(void **state)
     id = pack(db, "bob", 1, 1000);
     pack(db, "bob", 1, 2000);
     s.next = 1000 + SESSION_AHEAD_MAX - 2;
+    s.heard = s.next;
     assert_false(out_session_is_worn(db, &s, s.created));
     s.next++;
     assert_true(out_session_is_worn(db, &s, s.created));
     assert_int_equal(outbox_delete(db, id), 0);
     assert_false(out_session_is_worn(db, &s, s.created));
+}
+
+static void out_session_is_worn__by_what_was_passed_over(void **state)
+{
+    struct out_session s;
+
+    make_session(&s, 1, "bob");
+    s.heard = 500;
+    s.next = 500 + SESSION_AHEAD_MAX - 2;
+    assert_false(out_session_is_worn(db_of(state), &s, s.created));
+    s.next++;
+    assert_true(out_session_is_worn(db_of(state), &s, s.created));
 }
 
 static void outbox_oldest__of_that_session_or_next(void **state)
@@ -652,6 +666,7 @@ int main(void)
         T(out_session_is_worn__by_age),
         T(out_session_is_worn__by_messages),
         T(out_session_is_worn__by_what_is_not_receipted),
+        T(out_session_is_worn__by_what_was_passed_over),
         T(outbox_oldest__of_that_session_or_next),
         T(out_negotiation__kept_as_it_was),
         T(out_negotiation_put__replaces_the_older_one),
