@@ -53,6 +53,8 @@ FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC  := $(wildcard tests/bench/bench_*.c)
 DRIVE_SRC  := $(wildcard tests/integration/*.c)
 ATTACK_SRC := $(wildcard tests/attack/*.c)
+TABLE_SRC  := $(wildcard tests/reproduce/table_*.c)
+TABLE_HELP := $(filter-out $(TABLE_SRC),$(wildcard tests/reproduce/*.c))
 
 LIBS     := $(O)/libcloudd.a $(O)/libagent.a $(O)/libcore.a
 PROGRAMS := build/cloudd build/sds build/sdr
@@ -61,8 +63,9 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(BENCH_SRC))
 DRIVERS  := $(patsubst tests/integration/%.c,$(O)/drivers/%,$(DRIVE_SRC))
 ATTACKS  := $(patsubst tests/attack/%.c,$(O)/attack/%,$(ATTACK_SRC))
+TABLES   := $(patsubst tests/reproduce/%.c,$(O)/reproduce/%,$(TABLE_SRC))
 
-.PHONY: all programs units drivers attacks help check check-unit check-integration check-source \
+.PHONY: all programs units drivers attacks tables help check check-unit check-integration check-source \
         fuzz check-fuzz check-model asan valgrind coverage torture bench bench-peers install clean format
 .SECONDARY:
 
@@ -113,10 +116,14 @@ $(O)/drivers/%: $(O)/tests/integration/%.o $(LIBS)
 $(O)/attack/%: $(O)/tests/attack/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(CLOUD_LIBS) $(CORE_LIBS)
+$(O)/reproduce/%: $(O)/tests/reproduce/%.o $(call objs,$(TABLE_HELP)) $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(CLOUD_LIBS) $(CORE_LIBS)
 
 units: $(UNITS)
 drivers: $(DRIVERS)
 attacks: $(ATTACKS)
+tables: $(TABLES)
 
 help:
 	@sed -n 's/^## //p' Makefile
