@@ -7,7 +7,6 @@
 
 #include "cloudd/pairing.h"
 #include "common/err.h"
-#include "common/image.h"
 
 void die(const char *what)
 {
@@ -68,9 +67,15 @@ static int scan_load(struct scan *s, const char *folder, const char *file)
     name_signer(s->signer, file);
     err = image_load(&img, path, why, sizeof(why));
     if (err == 0)
-        err = fx1_normalise(s->canvas, img.pixels, img.width, img.height, img.channels);
-    if (err != 0)
+        err = image_to_grey(&img, &s->grey);
+    if (err == 0)
+        err = fx1_working_raster(&s->grey);
+    if (err == 0)
+        err = fx1_normalise(s->canvas, s->grey.pixels, s->grey.width, s->grey.height, 1);
+    if (err != 0) {
         fprintf(stderr, "left out: %s: %s\n", file, err_str(err));
+        image_free(&s->grey);
+    }
     image_free(&img);
     return err == 0;
 }
@@ -95,6 +100,13 @@ struct scan *scans_load(const char *folder, size_t *n)
     if (signers < 2)
         die("the folder of signatures must hold scans of two signers");
     return scans;
+}
+
+void scans_free(struct scan *scans, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        image_free(&scans[i].grey);
+    free(scans);
 }
 
 static void pair_make(struct pair_keys *k, const struct scan *a, const struct scan *b)

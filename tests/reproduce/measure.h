@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/fx1.h"
+#include "common/image.h"
 #include "common/pair_keys.h"
 #include "tests/bench/bench.h"
 
@@ -24,15 +25,16 @@ void *must_alloc(size_t n);
 /* "table 3: pairs 20 of 91" on stderr, at the start, at the end and at each tenth between. */
 void progress(const char *what, size_t done, size_t total);
 
-/* What enrolment keeps of a signature. */
 struct scan {
     char signer[NAME_SIZE]; /* the file's name through its first number: signer01, synth1 */
+    struct image grey;      /* what a device sends at its enrolment */
     uint8_t canvas[FX1_CANVAS];
 };
 
-/* Read all scans of a folder, in the order of their names, SCANS_MAX at most; free() the array.
- * Dies when there are not two signers among them. */
+/* Read all scans of a folder, in the order of their names, SCANS_MAX at most. Dies when there are
+ * not two signers among them. */
 struct scan *scans_load(const char *folder, size_t *n);
+void scans_free(struct scan *scans, size_t n);
 
 /*
  * Rv of every pair of scans by different signers, as the cloud makes it; free() the array. Of the

@@ -191,6 +191,6 @@ int main(int argc, char **argv)
     table_2(keys, pairs);
     table_3(keys, pairs, n, draws);
     free(keys);
-    free(scans);
+    scans_free(scans, n);
     return 0;
 }
