@@ -65,8 +65,9 @@ DRIVERS  := $(patsubst tests/integration/%.c,$(O)/drivers/%,$(DRIVE_SRC))
 ATTACKS  := $(patsubst tests/attack/%.c,$(O)/attack/%,$(ATTACK_SRC))
 TABLES   := $(patsubst tests/reproduce/%.c,$(O)/reproduce/%,$(TABLE_SRC))
 
-.PHONY: all programs units drivers attacks tables help check check-unit check-integration check-source \
-        fuzz check-fuzz check-model asan valgrind coverage torture bench bench-peers install clean format
+.PHONY: all programs units drivers attacks tables help check check-unit check-integration \
+        check-source fuzz check-fuzz check-model asan valgrind coverage torture bench bench-peers \
+        install clean format
 .SECONDARY:
 
 all: programs
