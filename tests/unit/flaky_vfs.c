@@ -1,6 +1,7 @@
 /* flaky_vfs.c - a layer over SQLite's own file functions that passes all through but the faults. */
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <sqlite3.h>
@@ -10,12 +11,13 @@
 struct flaky_file {
     sqlite3_file base;
     int is_log;
+    const char *name; /* SQLite's, as long as the file is open */
     sqlite3_file *real; /* the memory behind this structure */
 };
 
 static sqlite3_vfs vfs, *below;
 static sqlite3_io_methods methods;
-static atomic_int fault, times_left;
+static atomic_int fault, times_left, keeps;
 
 #define REAL(f)         (((struct flaky_file *)(void *)(f))->real)
 #define PASS(f, m, ...) (REAL(f)->pMethods->m(REAL(f), __VA_ARGS__))
@@ -46,13 +48,38 @@ static int f_truncate(sqlite3_file *f, sqlite3_int64 size)
     return PASS(f, xTruncate, size);
 }
 
+static int copy_file(const char *from, const char *to)
+{
+    FILE *in = fopen(from, "rb"), *out = in != NULL ? fopen(to, "wb") : NULL;
+    int err = out == NULL ? -1 : 0, c;
+
+    while (err == 0 && (c = getc(in)) != EOF)
+        err = putc(c, out) == EOF ? -1 : 0;
+    if (in != NULL)
+        fclose(in);
+    if (out != NULL && fclose(out) != 0)
+        err = -1;
+    return err;
+}
+
+static int sync_and_keep(struct flaky_file *own, int flags)
+{
+    char copy[512];
+    int rc = own->real->pMethods->xSync(own->real, flags);
+
+    if (rc != SQLITE_OK || !atomic_load(&keeps) || own->name == NULL)
+        return rc;
+    snprintf(copy, sizeof(copy), "%s-synced", own->name);
+    return copy_file(own->name, copy) == 0 ? SQLITE_OK : SQLITE_IOERR_FSYNC;
+}
+
 static int f_sync(sqlite3_file *f, int flags)
 {
     struct flaky_file *own = (struct flaky_file *)(void *)f;
 
     if (atomic_load(&fault) == FLAKY_SYNC && own->is_log && atomic_fetch_sub(&times_left, 1) > 0)
         return SQLITE_IOERR_FSYNC;
-    return PASS(f, xSync, flags);
+    return sync_and_keep(own, flags);
 }
 
 static int f_size(sqlite3_file *f, sqlite3_int64 *size)
@@ -121,6 +148,7 @@ static int f_open(sqlite3_vfs *self, const char *name, sqlite3_file *f, int flag
     (void)self;
     own->real = (sqlite3_file *)(void *)(own + 1);
     own->is_log = (flags & SQLITE_OPEN_WAL) != 0;
+    own->name = name;
     rc = below->xOpen(below, name, own->real, flags, out);
     own->base.pMethods = own->real->pMethods != NULL ? &methods : NULL;
     return rc;
@@ -130,6 +158,23 @@ void flaky_set(enum flaky_fault f, int times)
 {
     atomic_store(&times_left, times);
     atomic_store(&fault, (int)f);
+}
+
+void flaky_keep_synced(int on)
+{
+    atomic_store(&keeps, on);
+}
+
+int flaky_power_cut(const char *path, const char *to)
+{
+    char from[512], log[512];
+
+    snprintf(from, sizeof(from), "%s-wal-synced", path);
+    snprintf(log, sizeof(log), "%s-wal", to);
+    if (copy_file(from, log) != 0)
+        return -1;
+    snprintf(from, sizeof(from), "%s-synced", path);
+    return copy_file(from, to);
 }
 
 void flaky_install(void)

@@ -1,6 +1,6 @@
 /*
  * flaky_vfs.h - SQLite's files with faults on demand: writes that find the disk full, syncs that
- * fail. For the store's tests; counts are per process, and so for one test at a time.
+ * fail, and what a power cut leaves. Counts are per process, and so for one test at a time.
  */
 #ifndef INKPOST_TESTS_UNIT_FLAKY_VFS_H
 #define INKPOST_TESTS_UNIT_FLAKY_VFS_H
@@ -15,5 +15,10 @@ void flaky_install(void);
  * SQLITE_IOERR_FSYNC.
  */
 void flaky_set(enum flaky_fault fault, int times);
+/* From now on (or no longer) keep of each file, beside it as NAME-synced, what was synced last. */
+void flaky_keep_synced(int on);
+/* What a power cut now leaves of the database `path`, as a database of its own at `to`: each file as
+ * it was synced last. 0, or -1 when nothing was. */
+int flaky_power_cut(const char *path, const char *to);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "common/err.h"
 #include "common/sql/sql.h"
+#include "tests/unit/flaky_vfs.h"
 #include "tests/unit/store_fixture.h"
 
 struct place {
@@ -251,6 +252,129 @@ static void sql_part__undone__leaves_the_rest_of_the_transaction(void **state)
     assert_int_equal(one_number(p->db, "SELECT sum(n) FROM t"), 1);
 }
 
+/* ---- what a crash and a power cut leave ---- */
+
+/* A database whose files are kept as they were synced; the table is on the disk. */
+static int cut_setup(void **state)
+{
+    int err;
+
+    flaky_install();
+    flaky_set(FLAKY_NONE, 0);
+    flaky_keep_synced(1);
+    err = setup(state);
+    return err != 0 ? err : sql_checkpoint(((struct place *)*state)->db);
+}
+
+static int cut_teardown(void **state)
+{
+    flaky_set(FLAKY_NONE, 0);
+    flaky_keep_synced(0);
+    return teardown(state);
+}
+
+static void put_soon(struct sql *db, uint64_t n)
+{
+    char name[16];
+
+    snprintf(name, sizeof(name), "row %d", (int)n);
+    assert_int_equal(sql_begin(db, SQL_WRITE_SOON), 0);
+    assert_int_equal(insert(db, n, name, "x", 1), 0);
+    assert_int_equal(sql_commit(db), 0);
+}
+
+/* Rows that are there after a power cut. */
+static int64_t left_by_power_cut(const struct place *p)
+{
+    char to[96], why[200];
+    struct sql *db;
+    int64_t n;
+
+    snprintf(to, sizeof(to), "%s/cut.db", p->dir);
+    assert_int_equal(flaky_power_cut(p->path, to), 0);
+    assert_int_equal(chmod(to, 0600), 0);
+    assert_int_equal(sql_open(&db, to, why, sizeof(why)), 0);
+    n = one_number(db, "SELECT count(*) FROM t");
+    sql_close(db);
+    unlink(to);
+    return n;
+}
+
+static void sql_commit__soon__outlives_the_process_and_no_power_cut(void **state)
+{
+    struct place *p = *state;
+    struct sql *other;
+
+    put_soon(p->db, 1);
+    assert_int_equal(left_by_power_cut(p), 0);
+    /* Another connection sees what another process would after our end. */
+    assert_int_equal(sql_open(&other, p->path, p->why, sizeof(p->why)), 0);
+    assert_int_equal(one_number(other, "SELECT count(*) FROM t"), 1);
+    sql_close(other);
+}
+
+static void sql_sync__all_commits_are_on_the_disk(void **state)
+{
+    struct place *p = *state;
+
+    put_soon(p->db, 1);
+    put_soon(p->db, 2);
+    assert_int_equal(sql_sync(p->db), 0);
+    put_soon(p->db, 3);
+    assert_int_equal(left_by_power_cut(p), 2);
+}
+
+static void sql_commit__after_a_soon_one__takes_it_along(void **state)
+{
+    struct place *p = *state;
+
+    put_soon(p->db, 1);
+    assert_int_equal(insert(p->db, 2, "b", "x", 1), 0); /* waits for the disk, as ever */
+    put_soon(p->db, 3);
+    assert_int_equal(left_by_power_cut(p), 2);
+    assert_int_equal(sql_begin(p->db, SQL_WRITE), 0);
+    assert_int_equal(insert(p->db, 4, "d", "x", 1), 0);
+    assert_int_equal(sql_commit(p->db), 0);
+    assert_int_equal(left_by_power_cut(p), 4);
+}
+
+static void sql_rollback__of_a_soon_one__next_write_waits_for_the_disk(void **state)
+{
+    struct place *p = *state;
+
+    assert_int_equal(sql_begin(p->db, SQL_WRITE_SOON), 0);
+    assert_int_equal(insert(p->db, 1, "a", "x", 1), 0);
+    sql_rollback(p->db);
+    assert_int_equal(insert(p->db, 2, "b", "x", 1), 0);
+    assert_int_equal(left_by_power_cut(p), 1);
+}
+
+/* After a sync that failed, the kernel may call pages written that are not: only what is written
+ * once more counts. */
+static void sql_sync__fails__next_one_writes_again(void **state)
+{
+    struct place *p = *state;
+    char log[96];
+
+    put_soon(p->db, 1);
+    flaky_set(FLAKY_SYNC, 1);
+    assert_int_equal(sql_sync(p->db), ERR_SYS);
+    assert_int_equal(left_by_power_cut(p), 0);
+    assert_int_equal(sql_sync(p->db), 0);
+    /* It is in the file itself, whatever became of the log. */
+    snprintf(log, sizeof(log), "%s-wal-synced", p->path);
+    assert_int_equal(truncate(log, 0), 0);
+    assert_int_equal(left_by_power_cut(p), 1);
+}
+
+static void sql_sync__nothing_was_written__asks_no_disk(void **state)
+{
+    struct place *p = *state;
+
+    flaky_set(FLAKY_SYNC, 1000);
+    assert_int_equal(sql_sync(p->db), 0);
+}
+
 static void sql_migrate__from_any_version__ends_at_the_newest(void **state)
 {
     static const char *const steps[] = {"CREATE TABLE a (n INTEGER); INSERT INTO a VALUES (1)",
@@ -344,6 +468,7 @@ static void sql_close__never_opened__is_nothing(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define C(f) cmocka_unit_test_setup_teardown(f, cut_setup, cut_teardown)
 
 int main(void)
 {
@@ -362,6 +487,12 @@ int main(void)
         T(sql_page_limit__reached__is_full_until_rows_go),
         T(sql_checkpoint__nobody_reads__lets_the_log_start_again),
         T(sql_copy__while_open__is_whole_and_private),
+        C(sql_commit__soon__outlives_the_process_and_no_power_cut),
+        C(sql_sync__all_commits_are_on_the_disk),
+        C(sql_commit__after_a_soon_one__takes_it_along),
+        C(sql_rollback__of_a_soon_one__next_write_waits_for_the_disk),
+        C(sql_sync__fails__next_one_writes_again),
+        C(sql_sync__nothing_was_written__asks_no_disk),
         cmocka_unit_test(sql_close__never_opened__is_nothing),
     };
 
