@@ -17,8 +17,8 @@ void flaky_install(void);
 void flaky_set(enum flaky_fault fault, int times);
 /* From now on (or no longer) keep of each file, beside it as NAME-synced, what was synced last. */
 void flaky_keep_synced(int on);
-/* What a power cut now leaves of the database `path`, as a database of its own at `to`: each file as
- * it was synced last. 0, or -1 when nothing was. */
+/* What a power cut now leaves of the database `path`, as a database of its own at `to`: each file
+ * as it was synced last. 0, or -1 when nothing was. */
 int flaky_power_cut(const char *path, const char *to);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * test_out_block.c - indices that are reserved: what a crash and a power cut leave of them, and that
- * none is ever used for two packages.
+ * test_out_block.c - indices that are reserved: what a crash and a power cut leave of them, and
+ * that none is ever used for two packages.
  */
 #include <setjmp.h>
 #include <stdarg.h>
