@@ -29,6 +29,14 @@ int list_has(const struct list *l, uint8_t v)
     return l->n > 0 && memchr(l->v, v, l->n) != NULL;
 }
 
+int list_covers(const struct list *l, const struct list *some)
+{
+    for (size_t k = 0; k < some->n; k++)
+        if (!list_has(l, some->v[k]))
+            return 0;
+    return 1;
+}
+
 /* The first of i that r has too, 0 when there is none. */
 static uint8_t first_common(const struct list *i, const struct list *r)
 {

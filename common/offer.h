@@ -30,6 +30,8 @@ int offer_choose(struct choice *c, const struct offer *initiator, const struct o
 int offer_is_empty(const struct offer *o);
 int offer_equal(const struct offer *a, const struct offer *b);
 int list_equal(const struct list *a, const struct list *b);
+/* Is every entry of `some` in l? */
+int list_covers(const struct list *l, const struct list *some);
 int list_has(const struct list *l, uint8_t v);
 
 #endif

@@ -52,7 +52,7 @@ struct making {
     uint8_t *field, *pgm; /* malloc'd; field NULL where the message travels as it is */
 };
 
-static int begin(struct making *k, struct msg_package *p, const struct pgm_view *cover)
+static int begin(struct making *k, struct msg_package *p, const struct pgm_view *cover, int exact)
 {
     int err;
 
@@ -64,7 +64,9 @@ static int begin(struct making *k, struct msg_package *p, const struct pgm_view 
         return err;
     memcpy(k->stego.pixels, cover->pixels, image_pixels(&k->stego));
     if (k->profile->field_bytes != NULL) {
-        p->message_bytes = (uint32_t)k->profile->field_bytes(p->message.len);
+        p->message_bytes = (uint32_t)k->profile->field_bytes(p->message.len, exact);
+        if (p->message_bytes == 0)
+            return ERR_TOO_LARGE;
         k->field = malloc(p->message_bytes);
         if (k->field == NULL)
             return ERR_NOMEM;
@@ -104,7 +106,7 @@ static int write_image(struct making *k, struct msg_package *p)
 }
 
 int package_make(struct package *out, struct msg *m, const struct pgm_view *cover,
-                 const struct keybuf *key)
+                 const struct keybuf *key, int exact)
 {
     struct msg_package *p = &m->u.package;
     struct making k = {.profile = profile_find(p->profile), .key = key};
@@ -114,7 +116,7 @@ int package_make(struct package *out, struct msg *m, const struct pgm_view *cove
     memset(out, 0, sizeof(*out));
     if (k.profile == NULL)
         return ERR_ARG;
-    err = begin(&k, p, cover);
+    err = begin(&k, p, cover, exact);
     if (err == 0)
         err = protect(&k, m, out->hidden);
     if (err == 0)

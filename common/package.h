@@ -12,7 +12,7 @@ struct package {
     size_t len;
     uint8_t digest[DIGEST_BYTES];
     uint64_t changed_pixels;
-    int64_t psnr_mdb; /* thousandths of a dB; INT64_MAX when no pixel changed */
+    int64_t psnr_mdb;           /* thousandths of a dB; INT64_MAX when no pixel changed */
     uint8_t hidden[HIDDEN_MAX]; /* the payload in the cover, for the profile's turn */
 };
 
@@ -26,11 +26,12 @@ struct package_opened {
 /*
  * Hide the proof of the message in the cover and encode. m is a PACKAGE with profile, codec,
  * session, direction, index, seq, from, to and message filled in; lengths and image are set here.
- * ERR_ARG (no such profile), ERR_TOO_SMALL (the cover), ERR_NOMEM. out->hidden is secret, and in
+ * exact: do not hide the length of the message where the profile does. ERR_ARG (no such profile),
+ * ERR_TOO_LARGE (the message), ERR_TOO_SMALL (the cover), ERR_NOMEM. out->hidden is secret, and in
  * `body` for who can read the places.
  */
 int package_make(struct package *out, struct msg *m, const struct pgm_view *cover,
-                 const struct keybuf *key);
+                 const struct keybuf *key, int exact);
 
 /* Is the decoded package m whole and genuine, and what does it say? 0, ERR_MALFORMED (lengths or
  * image do not fit the header), ERR_ARG (no such profile), ERR_AUTH, ERR_NOMEM. Free `out` in any

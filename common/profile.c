@@ -5,7 +5,7 @@
 
 #include "common/err.h"
 
-const struct profile *const profiles[] = {&profile_auth, &profile_paper};
+const struct profile *const profiles[] = {&profile_auth, &profile_sealed, &profile_paper};
 const size_t profile_count = sizeof(profiles) / sizeof(profiles[0]);
 
 const struct profile *profile_find(uint8_t id)
@@ -22,6 +22,15 @@ const struct profile *profile_by_name(const char *name)
         if (strcmp(profiles[i]->name, name) == 0)
             return profiles[i];
     return NULL;
+}
+
+size_t profile_message_max(const struct profile *p)
+{
+    size_t max = MESSAGE_MAX;
+
+    while (p->field_bytes != NULL && max > 0 && p->field_bytes(max, 1) == 0)
+        max--;
+    return max;
 }
 
 int profile_ask(const struct neg_terms *t, const struct neg_ends *ends, struct neg_bytes *out,

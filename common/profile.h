@@ -17,7 +17,7 @@
 #include "common/stego.h"
 #include "proto/msg.h"
 
-enum profile_id { PROFILE_AUTH = 1, PROFILE_PAPER = 3 };
+enum profile_id { PROFILE_AUTH = 1, PROFILE_SEALED = 2, PROFILE_PAPER = 3 };
 
 #define HIDDEN_MAX 64 /* bytes of payload in a cover */
 
@@ -54,9 +54,9 @@ struct profile {
     size_t hidden_bytes; /* payload in the cover, at most HIDDEN_MAX */
     void (*places)(struct stego_keys *out, const struct keybuf *key); /* where it hides */
 
-    /* Bytes of the package's field `message` for a message of so many. NULL: it travels as it is,
-     * and `field` below is NULL. */
-    size_t (*field_bytes)(size_t message_bytes);
+    /* Bytes of the package's field `message` for a message of so many, 0 when it is too long;
+     * exact: as few as can be. NULL: it travels as it is, and `field` below is NULL. */
+    size_t (*field_bytes)(size_t message_bytes, int exact);
     /*
      * m is a PACKAGE whose header is complete, message_bytes being that of the field. Make the
      * field from the message, and the payload.
@@ -81,6 +81,8 @@ extern const size_t profile_count;
 /* NULL when there is none. */
 const struct profile *profile_find(uint8_t id);
 const struct profile *profile_by_name(const char *name);
+/* The longest message that it takes, in bytes. */
+size_t profile_message_max(const struct profile *p);
 
 /* ask, answer and finish of the chosen profile's handshake (negotiation.h); without one nothing
  * travels, and answer and finish make the keys from the terms. ERR_AUTH when something travelled;
@@ -95,6 +97,8 @@ int profile_finish(const struct neg_terms *t, const struct neg_ends *ends,
 
 /* profile_auth.c: 128-bit keyed BLAKE2b tag and 64-bit nonce. */
 extern const struct profile profile_auth;
+/* profile_sealed.c: the message encrypted by the suite; its 128-bit tag and a 64-bit nonce. */
+extern const struct profile profile_sealed;
 /* profile_paper.c: MACLESS and the turning keys of Al Sibahee 2020, as printed. */
 extern const struct profile profile_paper;
 

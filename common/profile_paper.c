@@ -168,9 +168,9 @@ static int at_cloud(struct keybuf *state, const struct msg *m)
 const struct profile profile_paper = {
     .id = PROFILE_PAPER,
     .name = "paper",
+    .suites = {1, {SUITE_NONE}},
     .research = "its tag of four digits is guessed once in about 300 tries, and the cloud holds "
                 "every key, so that it can forge any message",
-    .suites = {1, {SUITE_NONE}},
     .shk = pair_keys_slice_shk,
     .sk = pair_keys_slice_sk,
     .keys = keys,

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "common/session.h"
+#include "common/suite.h"
 
 static void print_json(const struct out_item *item, enum out_status status, unsigned reason)
 {
     const struct profile *p = profile_find(item->profile);
+    const struct suite *suite = suite_find(item->suite);
     char hex[2 * SESSION_ID_BYTES + 1];
 
     printf("{\"to\":\"%s\"", item->peer);
@@ -19,6 +21,7 @@ static void print_json(const struct out_item *item, enum out_status status, unsi
     printf(",\"seq\":%llu,\"status\":\"%s\",\"profile\":\"%s\"", (unsigned long long)item->seq,
            out_status_name(status), p != NULL ? p->name : "unknown");
     if (item->state != OUT_QUEUED) {
+        printf(",\"suite\":\"%s\"", suite != NULL ? suite->name : "unknown");
         if (item->psnr_mdb != INT64_MAX)
             printf(",\"psnr_db\":%.2f", (double)item->psnr_mdb / 1000);
         printf(",\"changed_pixels\":%llu,\"embed_us\":%lld",
@@ -86,12 +89,28 @@ void report_phase(const char *peer, enum out_phase phase, const uint8_t key[KEY_
     }
 }
 
+/* Has the device a suite for this profile? */
+static int check_suites(const struct profile *p, const struct offer *offer)
+{
+    char needed[SUITE_TEXT_MAX];
+
+    for (size_t i = 0; i < p->suites.n; i++)
+        if (list_has(&offer->suites, p->suites.v[i]))
+            return 0;
+    suite_list_text(needed, &p->suites);
+    return fail(EXIT_USAGE,
+                "profile %s needs one of the suites %s, and this device's set has none; "
+                "name another --profile, or change the set with --suites",
+                p->name, needed);
+}
+
 int kind_from_options(struct message_kind *kind, const struct device_options *o,
-                      struct offer *offer)
+                      const struct offer *offer)
 {
     kind->profile = profile_by_name(o->profile != NULL ? o->profile : "auth");
     if (kind->profile == NULL)
-        return fail(EXIT_USAGE, "--profile %s: no such profile; this version has auth", o->profile);
+        return fail(EXIT_USAGE, "--profile %s: no such profile; this version has auth and sealed",
+                    o->profile);
     if (kind->profile->research && !o->allow_research)
         return fail(EXIT_USAGE, "--profile %s is for research only; add --allow-research",
                     o->profile);
@@ -103,7 +122,7 @@ int kind_from_options(struct message_kind *kind, const struct device_options *o,
             return fail(EXIT_USAGE, "--stego takes light or stealth, not %s", o->stego);
         kind->code = (enum stego_code)code;
     }
-    if (o->profile != NULL)
-        offer->profiles = (struct list){1, {kind->profile->id}};
-    return 0;
+    kind->message_max = profile_message_max(kind->profile);
+    kind->exact = o->no_pad;
+    return check_suites(kind->profile, offer);
 }

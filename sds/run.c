@@ -160,6 +160,7 @@ static void take_line(struct streaming *s, struct batch *b, const uint8_t *p, si
     text_copy(item->peer, sizeof(item->peer), s->o->to);
     item->profile = s->kind.profile->id;
     item->codec = (uint8_t)s->kind.code;
+    item->exact = s->kind.exact;
     /* Borrowed until queue_batch(), which only reads them. */
     item->message = (struct out_bytes){(uint8_t *)(uintptr_t)p, len};
     item->cover = *take_cover(s);
@@ -168,11 +169,10 @@ static void take_line(struct streaming *s, struct batch *b, const uint8_t *p, si
 static void too_long(struct streaming *s)
 {
     if (!s->skipping)
-        s->code = fail(EXIT_FAILED, "a line has more than %u bytes and was left out; use sds send "
+        s->code = fail(EXIT_FAILED, "a line has more than %zu bytes and was left out; use sds send "
                                     "--file in pieces",
-                       MESSAGE_MAX);
+                       s->kind.message_max);
     s->skipping = 1;
-    s->line_len = 0;
 }
 
 /* Queue the whole lines that are there; keep the rest for the next read. */
@@ -186,22 +186,25 @@ static void take_lines(struct streaming *s)
            (end = memchr(s->line + at, '\n', s->line_len - at)) != NULL) {
         size_t len = (size_t)(end - s->line) - at;
 
-        if (!s->skipping && len <= MESSAGE_MAX)
+        if (!s->skipping && len <= s->kind.message_max)
             take_line(s, &b, s->line + at, len);
         else if (!s->skipping)
             too_long(s);
         s->skipping = 0;
         at = (size_t)(end - s->line) + 1;
     }
-    if (s->at_end && at < s->line_len && !s->skipping) {
+    if (s->at_end && at < s->line_len && !s->skipping &&
+        s->line_len - at <= s->kind.message_max) {
         take_line(s, &b, s->line + at, s->line_len - at);
         at = s->line_len;
     }
     queue_batch(s, &b);
     memmove(s->line, s->line + at, s->line_len - at);
     s->line_len -= at;
-    if (s->line_len > MESSAGE_MAX)
+    if (s->line_len > s->kind.message_max) {
         too_long(s);
+        s->line_len = 0;
+    }
 }
 
 static void on_input(evutil_socket_t fd, short what, void *arg)

@@ -7,15 +7,17 @@
 #include "common/profile.h"
 #include "common/stego.h"
 
-/* What --profile and --stego ask for, checked. */
+/* What --profile, --stego and --no-pad ask for, checked. */
 struct message_kind {
     const struct profile *profile;
+    size_t message_max; /* bytes of one message */
+    int exact;
     enum stego_code code;
 };
 
-/* Read --profile and --stego, and narrow the device's offer to the profile: 0 or an exit code. */
+/* Read them, against what the device offers: 0 or an exit code. */
 int kind_from_options(struct message_kind *kind, const struct device_options *o,
-                      struct offer *offer);
+                      const struct offer *offer);
 
 /* One line on stdout about a message: JSON, or for people. reason matters when it was rejected. */
 void report_item(const struct out_item *item, enum out_status status, unsigned reason, int json);

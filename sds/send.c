@@ -154,7 +154,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     stop(s);
 }
 
-static int read_message(const struct device_options *o, struct out_bytes *m)
+static int read_message(const struct device_options *o, const struct message_kind *kind,
+                        struct out_bytes *m)
 {
     FILE *f;
 
@@ -177,10 +178,10 @@ static int read_message(const struct device_options *o, struct out_bytes *m)
         if (f != stdin)
             fclose(f);
     }
-    if (m->len > MESSAGE_MAX)
-        return fail(EXIT_FAILED, "the message has more than %u bytes, which is the most that one "
+    if (m->len > kind->message_max)
+        return fail(EXIT_FAILED, "the message has more than %zu bytes, which is the most that one "
                                  "package carries; split it",
-                    MESSAGE_MAX);
+                    kind->message_max);
     return 0;
 }
 
@@ -222,6 +223,7 @@ static int queue_all(struct sending *s, const struct message_kind *kind,
         text_copy(items[i].peer, sizeof(items[i].peer), s->targets[i].item.peer);
         items[i].profile = kind->profile->id;
         items[i].codec = (uint8_t)kind->code;
+        items[i].exact = kind->exact;
         items[i].message = *message;
         items[i].cover = *cover;
     }
@@ -245,7 +247,7 @@ static int start(struct sending *s, const struct message_kind *kind)
         .stopped = on_stopped};
     struct out_bytes message = {0}, cover = {0};
     char why[WHY_MAX];
-    int code = read_message(s->o, &message);
+    int code = read_message(s->o, kind, &message);
 
     if (code == 0 && s->o->cover == NULL)
         code = fail(EXIT_USAGE, "--cover IMAGE is missing: the picture that carries the tag");

@@ -125,7 +125,8 @@ static int put_message(const struct delivery *d, const struct recv_session *s,
                        const struct msg_package *p, const struct blob *message,
                        struct verdict *v)
 {
-    struct inbox_record r = {.index = p->index, .seq = p->seq, .profile = p->profile};
+    struct inbox_record r = {
+        .index = p->index, .seq = p->seq, .profile = p->profile, .suite = s->suite};
     uint64_t last;
     int err;
 

@@ -6,7 +6,8 @@
 #include "common/err.h"
 
 #define SESSION_COLUMNS                                                                            \
-    "session, peer, enrolment, negotiation, chain, receipt, confirm, next, profile, created, "     \
+    "session, peer, enrolment, negotiation, chain, receipt, confirm, next, profile, suite, "       \
+    "created, "                                                                                    \
     "used,"                                                                                        \
     " retired"
 
@@ -35,6 +36,7 @@ int recv_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES],
         sql_get_fixed(&q, s->keys.confirm, KEY_BYTES);
         s->next = sql_get_u64(&q);
         s->profile = (uint8_t)sql_get_i64(&q);
+        s->suite = (uint8_t)sql_get_i64(&q);
         s->created = sql_get_i64(&q);
         s->used = sql_get_i64(&q);
         s->retired = sql_get_i64(&q);
@@ -74,7 +76,7 @@ int recv_session_put(struct sql *db, const struct recv_session *s)
 
     sql_ask(&q, db,
             "INSERT INTO recv_session (" SESSION_COLUMNS
-            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     sql_put_bytes(&q, s->keys.session, SESSION_ID_BYTES);
     sql_put_text(&q, s->peer);
     sql_put_u64(&q, s->enrolment);
@@ -84,6 +86,7 @@ int recv_session_put(struct sql *db, const struct recv_session *s)
     sql_put_bytes(&q, s->keys.confirm, KEY_BYTES);
     sql_put_u64(&q, s->next);
     sql_put_i64(&q, s->profile);
+    sql_put_i64(&q, s->suite);
     sql_put_i64(&q, s->created);
     sql_put_i64(&q, s->used);
     sql_put_i64(&q, s->retired);
@@ -122,8 +125,9 @@ int recv_session_delete_peer(struct sql *db, const char *peer)
     struct sql_query q;
     int err;
 
-    sql_ask(&q, db, "DELETE FROM recv_answer WHERE negotiation IN"
-                    " (SELECT negotiation FROM recv_session WHERE peer = ?)");
+    sql_ask(&q, db,
+            "DELETE FROM recv_answer WHERE negotiation IN"
+            " (SELECT negotiation FROM recv_session WHERE peer = ?)");
     sql_put_text(&q, peer);
     err = sql_do(&q);
     if (err != 0)

@@ -16,13 +16,14 @@ int inbox_put(struct sql *db, const struct inbox_record *r, const struct blob *m
 
     *id = 0;
     sql_ask(&q, db,
-            "INSERT INTO inbox (peer, session, idx, seq, profile, late, message, stego, received)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            "INSERT INTO inbox (peer, session, idx, seq, profile, suite, late, message, stego,"
+            " received) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     sql_put_text(&q, r->peer);
     sql_put_bytes(&q, r->session, SESSION_ID_BYTES);
     sql_put_u64(&q, r->index);
     sql_put_u64(&q, r->seq);
     sql_put_i64(&q, r->profile);
+    sql_put_i64(&q, r->suite);
     sql_put_i64(&q, r->late);
     sql_put_bytes(&q, message->p, message->len);
     sql_put_text(&q, r->stego);
@@ -40,7 +41,7 @@ int inbox_next(struct sql *db, int64_t after, struct inbox_record *r)
 
     memset(r, 0, sizeof(*r));
     sql_ask(&q, db,
-            "SELECT id, peer, session, idx, seq, profile, late, message, stego, received"
+            "SELECT id, peer, session, idx, seq, profile, suite, late, message, stego, received"
             " FROM inbox WHERE id > ? ORDER BY id LIMIT 1");
     sql_put_i64(&q, after);
     found = sql_row(&q);
@@ -51,6 +52,7 @@ int inbox_next(struct sql *db, int64_t after, struct inbox_record *r)
         r->index = sql_get_u64(&q);
         r->seq = sql_get_u64(&q);
         r->profile = (uint8_t)sql_get_i64(&q);
+        r->suite = (uint8_t)sql_get_i64(&q);
         r->late = sql_get_i64(&q) != 0;
         sql_get_bytes(&q, &r->message, &r->bytes, MESSAGE_MAX);
         sql_get_text(&q, r->stego, sizeof(r->stego));

@@ -26,7 +26,7 @@ struct recv_session {
     uint64_t enrolment; /* of the peer: enrolled anew it counts its messages anew */
     uint8_t negotiation[NEG_ID_BYTES];
     uint64_t next;
-    uint8_t profile;
+    uint8_t profile, suite;
     int64_t created; /* wall clock, microseconds, as the next two */
     int64_t used;    /* first verified package; 0: provisional */
     int64_t retired; /* a later session was used; 0: not yet */
@@ -47,7 +47,7 @@ struct inbox_record {
     char peer[ID_MAX + 1];
     uint8_t session[SESSION_ID_BYTES];
     uint64_t index, seq;
-    uint8_t profile;
+    uint8_t profile, suite;
     int late;         /* a later one of the same peer was verified before */
     uint8_t *message; /* malloc'd; NULL when empty */
     size_t bytes;

@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/profile.h"
 #include "common/session.h"
+#include "common/suite.h"
 
 #define NEGOTIATION_AGE_MAX_US (7LL * 24 * 60 * 60 * 1000000)
 
@@ -20,11 +21,22 @@ static void phase(struct stream *s, enum out_phase p, const uint8_t key[KEY_BYTE
     s->sender->config.handlers->phase(s->sender->config.arg, s->peer, p, key);
 }
 
+/* A message is sent in the profile that it was queued for: only that one is asked for. */
 static void open_session(struct stream *s)
 {
-    const struct offer *o = &s->sender->config.offer;
+    const struct offer *o = &s->offer;
     struct msg m = {.type = MSG_OPEN};
+    uint8_t profile;
 
+    if (outbox_next_profile(s->sender->config.db, s->peer, &profile) != 0)
+        return;
+    s->offer = s->sender->config.offer;
+    if (!list_has(&s->offer.profiles, profile)) {
+        stream_block(s, "the next message is in a profile that this program takes no part in; "
+                        "start it with --allow-research");
+        return;
+    }
+    s->offer.profiles = (struct list){1, {profile}};
     randombytes_buf(&s->request, sizeof(s->request));
     s->has_peer = 0;
     m.u.open.request = s->request;
@@ -76,11 +88,11 @@ static int take_pair(struct stream *s, const struct msg_peer *m)
     const struct home *home = s->sender->config.home;
     uint8_t plain[256];
     struct msg body;
-    int err = body_open(&body, MSG_PAIR_BODY, &m->sealed, &home->secrets->key, plain,
-                        sizeof(plain));
+    int err =
+        body_open(&body, MSG_PAIR_BODY, &m->sealed, &home->secrets->key, plain, sizeof(plain));
 
-    if (err == 0 && (strcmp(body.u.pair_body.to, home->id) != 0 ||
-                     strcmp(body.u.pair_body.peer, s->peer) != 0))
+    if (err == 0 &&
+        (strcmp(body.u.pair_body.to, home->id) != 0 || strcmp(body.u.pair_body.peer, s->peer) != 0))
         err = ERR_AUTH;
     if (err == 0) {
         keybuf_set(&s->shk, body.u.pair_body.shk.p, body.u.pair_body.shk.len);
@@ -130,15 +142,13 @@ static int take_terms(struct stream *s, const struct msg_salt *m, struct neg_ter
     t->allowed = m->allowed;
     t->shk = s->shk;
     if (strcmp(m->initiator, t->initiator) != 0 || strcmp(m->responder, t->responder) != 0 ||
-        !offer_equal(&t->i_offer, &c->offer) ||
+        !offer_equal(&t->i_offer, &s->offer) ||
         offer_choose(&t->choice, &t->i_offer, &t->r_offer, &t->allowed) != 0 ||
         t->choice.profile != m->profile || t->choice.suite != m->suite ||
         t->choice.codec != m->codec)
         return ERR_AUTH;
-    err = body_open(&body, MSG_SALT_BODY, &m->sealed, &c->home->secrets->key, plain,
-                    sizeof(plain));
-    if (err == 0 &&
-        sodium_memcmp(body.u.salt_body.negotiation, t->negotiation, NEG_ID_BYTES) != 0)
+    err = body_open(&body, MSG_SALT_BODY, &m->sealed, &c->home->secrets->key, plain, sizeof(plain));
+    if (err == 0 && sodium_memcmp(body.u.salt_body.negotiation, t->negotiation, NEG_ID_BYTES) != 0)
         err = ERR_AUTH;
     if (err == 0) {
         memcpy(t->salt, body.u.salt_body.salt, KEY_BYTES);
@@ -190,6 +200,19 @@ static int save_request(struct stream *s, const struct neg_terms *t, struct out_
     return out_negotiation_put(s->sender->config.db, n);
 }
 
+/* The cloud's policy narrows what we could have agreed on. */
+static void tell_policy(struct stream *s, const struct list *allowed)
+{
+    const struct sender_config *c = &s->sender->config;
+    char names[SUITE_TEXT_MAX], text[SUITE_TEXT_MAX + 64];
+
+    if (list_covers(allowed, &s->offer.suites))
+        return;
+    suite_list_text(names, allowed);
+    say(text, sizeof(text), 0, "the cloud allows only these suites: %s", names);
+    c->handlers->trouble(c->arg, s->peer, 0, REASON_NONE, text);
+}
+
 void initiate_on_salt(struct sender *sender, const struct msg_salt *m)
 {
     struct stream *s = stream_find(sender, m->responder);
@@ -208,6 +231,7 @@ void initiate_on_salt(struct sender *sender, const struct msg_salt *m)
         link_send_body(sender->link, MSG_NEG_REQUEST, n.body, n.body_len);
         stream_set_state(s, STREAM_ASKED);
         phase(s, PHASE_ASKED, s->key);
+        tell_policy(s, &t.allowed);
     } else {
         stream_wait(s, err == ERR_AUTH ? REASON_CHECK_FAILED : REASON_NONE);
     }
@@ -257,6 +281,7 @@ static int finish(struct sender *sender, const struct out_negotiation *n,
     memcpy(out->peer, n->peer, sizeof(out->peer));
     memcpy(out->negotiation, n->negotiation, NEG_ID_BYTES);
     out->profile = n->choice.profile;
+    out->suite = n->choice.suite;
     out->codecs = n->codecs;
     out->created = state_now_us();
     sodium_memzero(&t, sizeof(t));
@@ -327,8 +352,8 @@ void initiate_on_result(struct sender *sender, const struct msg_neg_result *m)
 /* Reasons that another try may cure. */
 static int is_passing(unsigned reason)
 {
-    return reason == REASON_STALE || reason == REASON_STORAGE ||
-           reason == REASON_BUSY || reason == REASON_CHECK_FAILED || reason == REASON_DISK_FULL;
+    return reason == REASON_STALE || reason == REASON_STORAGE || reason == REASON_BUSY ||
+           reason == REASON_CHECK_FAILED || reason == REASON_DISK_FULL;
 }
 
 /* The stream that a rejection speaks of: by T once we have one, else by the number of our OPEN. */
@@ -347,6 +372,20 @@ static struct stream *rejected_stream(struct sender *sender, const struct msg_ne
     return s;
 }
 
+/* Everybody's suites, as the cloud has them. */
+static void tell_no_suite(struct stream *s, const struct msg_neg_reject *m)
+{
+    const struct sender_config *c = &s->sender->config;
+    char ours[SUITE_TEXT_MAX], theirs[SUITE_TEXT_MAX], allowed[SUITE_TEXT_MAX], text[WHY_MAX];
+
+    suite_list_text(ours, &m->i_suites);
+    suite_list_text(theirs, &m->r_suites);
+    suite_list_text(allowed, &m->allowed);
+    say(text, sizeof(text), 0, "no suite in common: %s has %s; %s has %s; the cloud allows %s",
+        c->home->id, ours, s->peer, theirs, allowed);
+    c->handlers->trouble(c->arg, s->peer, 0, REASON_NONE, text);
+}
+
 void initiate_on_reject(struct sender *sender, const struct msg_neg_reject *m)
 {
     struct stream *s = rejected_stream(sender, m);
@@ -359,6 +398,8 @@ void initiate_on_reject(struct sender *sender, const struct msg_neg_reject *m)
         stream_wait(s, m->reason);
         return;
     }
+    if (m->reason == REASON_NO_SUITE)
+        tell_no_suite(s, m);
     stream_set_state(s, STREAM_IDLE);
     stream_reject_queued(s, m->reason);
 }

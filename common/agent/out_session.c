@@ -7,7 +7,8 @@
 #include "common/session.h"
 
 #define SESSION_COLUMNS                                                                            \
-    "session, peer, negotiation, chain, receipt, confirm, next, heard, profile, codecs, created"
+    "session, peer, negotiation, chain, receipt, confirm, next, heard, profile, suite, codecs,"    \
+    " created"
 
 static void read_list(struct sql_query *q, struct list *l)
 {
@@ -35,6 +36,7 @@ static int read_session(struct sql_query *q, struct out_session *s)
         s->next = sql_get_u64(q);
         s->heard = sql_get_u64(q);
         s->profile = (uint8_t)sql_get_i64(q);
+        s->suite = (uint8_t)sql_get_i64(q);
         read_list(q, &s->codecs);
         s->created = sql_get_i64(q);
     }
@@ -86,8 +88,9 @@ int out_session_retire(struct sql *db, const char *peer)
 {
     struct sql_query q;
 
-    sql_ask(&q, db, "UPDATE send_session SET current = 0, chain = zeroblob(length(chain))"
-                    " WHERE peer = ? AND current = 1");
+    sql_ask(&q, db,
+            "UPDATE send_session SET current = 0, chain = zeroblob(length(chain))"
+            " WHERE peer = ? AND current = 1");
     sql_put_text(&q, peer);
     return sql_do(&q);
 }
@@ -96,8 +99,9 @@ int out_session_retire_this(struct sql *db, const uint8_t session[SESSION_ID_BYT
 {
     struct sql_query q;
 
-    sql_ask(&q, db, "UPDATE send_session SET current = 0, chain = zeroblob(length(chain))"
-                    " WHERE session = ? AND current = 1");
+    sql_ask(&q, db,
+            "UPDATE send_session SET current = 0, chain = zeroblob(length(chain))"
+            " WHERE session = ? AND current = 1");
     sql_put_bytes(&q, session, SESSION_ID_BYTES);
     return sql_do(&q);
 }
@@ -111,7 +115,7 @@ int out_session_put(struct sql *db, const struct out_session *s)
         return err;
     sql_ask(&q, db,
             "INSERT INTO send_session (" SESSION_COLUMNS ", current)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
     sql_put_bytes(&q, s->keys.session, SESSION_ID_BYTES);
     sql_put_text(&q, s->peer);
     sql_put_bytes(&q, s->negotiation, NEG_ID_BYTES);
@@ -121,6 +125,7 @@ int out_session_put(struct sql *db, const struct out_session *s)
     sql_put_u64(&q, s->next);
     sql_put_u64(&q, s->heard);
     sql_put_i64(&q, s->profile);
+    sql_put_i64(&q, s->suite);
     sql_put_bytes(&q, s->codecs.v, s->codecs.n);
     sql_put_i64(&q, s->created);
     return sql_do(&q);
@@ -145,7 +150,7 @@ int out_session_sweep(struct sql *db)
 }
 
 #define NEGOTIATION_COLUMNS                                                                        \
-    "peer, request, negotiation, salt, sk, shk, profile, suite, codecs, handshake, body,"   \
+    "peer, request, negotiation, salt, sk, shk, profile, suite, codecs, handshake, body,"          \
     " created"
 
 static int read_negotiation(struct sql_query *q, struct out_negotiation *n)

@@ -7,7 +7,8 @@
 #include "common/err.h"
 
 #define ITEM_COLUMNS                                                                               \
-    "id, peer, seq, state, profile, codec, resends, psnr, changed, embed_us, queued_at, accepted_at"
+    "id, peer, seq, state, profile, codec, suite, exact, resends, psnr, changed, embed_us,"        \
+    " queued_at, accepted_at"
 
 void out_item_free(struct out_item *item)
 {
@@ -44,6 +45,7 @@ static void put_package(struct sql_query *q, const struct out_item *item)
 {
     sql_put_i64(q, item->profile);
     sql_put_i64(q, item->codec);
+    sql_put_i64(q, item->suite);
     sql_put_bytes(q, item->session, SESSION_ID_BYTES);
     sql_put_u64(q, item->index);
     sql_put_bytes(q, item->body.p, item->body.len);
@@ -68,13 +70,14 @@ int outbox_put(struct sql *db, struct out_item *item)
     if (err != 0)
         return err;
     sql_ask(&q, db,
-            "INSERT INTO outbox (peer, seq, state, profile, codec, message, cover, queued_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+            "INSERT INTO outbox (peer, seq, state, profile, codec, exact, message, cover,"
+            " queued_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     sql_put_text(&q, item->peer);
     sql_put_u64(&q, item->seq);
     sql_put_i64(&q, item->state);
     sql_put_i64(&q, item->profile);
     sql_put_i64(&q, item->codec);
+    sql_put_i64(&q, item->exact);
     sql_put_bytes(&q, item->message.p, item->message.len);
     sql_put_bytes(&q, item->cover.p, item->cover.len);
     sql_put_i64(&q, item->queued_at);
@@ -90,8 +93,9 @@ int outbox_put_packed(struct sql *db, struct out_item *item)
 
     item->state = OUT_PACKED;
     sql_ask(&q, db,
-            "INSERT INTO outbox (peer, seq, state, profile, codec, session, idx, body, digest,"
-            " psnr, changed, embed_us, queued_at) VALUES (?, ?, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            "INSERT INTO outbox (peer, seq, state, profile, codec, suite, session, idx, body,"
+            " digest, psnr, changed, embed_us, queued_at)"
+            " VALUES (?, ?, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     sql_put_text(&q, item->peer);
     sql_put_u64(&q, item->seq);
     put_package(&q, item);
@@ -120,6 +124,8 @@ static void read_item(struct sql_query *q, struct out_item *item)
     item->state = (enum out_state)sql_get_i64(q);
     item->profile = (uint8_t)sql_get_i64(q);
     item->codec = (uint8_t)sql_get_i64(q);
+    item->suite = (uint8_t)sql_get_i64(q);
+    item->exact = sql_get_i64(q) != 0;
     item->resends = (unsigned)sql_get_i64(q);
     item->psnr_mdb = sql_get_i64(q);
     item->changed_pixels = sql_get_u64(q);
@@ -164,14 +170,27 @@ int outbox_next_queued(struct sql *db, const char *peer, struct out_item *item)
     return end_item(&q, found, item);
 }
 
+int outbox_next_profile(struct sql *db, const char *peer, uint8_t *profile)
+{
+    struct sql_query q;
+    int found, err;
+
+    sql_ask(&q, db, "SELECT profile FROM outbox WHERE peer = ? AND state = 1 ORDER BY id LIMIT 1");
+    sql_put_text(&q, peer);
+    found = sql_row(&q);
+    *profile = found ? (uint8_t)sql_get_i64(&q) : 0;
+    err = sql_end(&q);
+    return err != 0 ? err : found ? 0 : ERR_NOTFOUND;
+}
+
 int outbox_packed(struct sql *db, const struct out_item *item)
 {
     struct sql_query q;
 
     sql_ask(&q, db,
             "UPDATE outbox SET state = 2, message = NULL, cover = NULL, profile = ?, codec = ?,"
-            " session = ?, idx = ?, body = ?, digest = ?, psnr = ?, changed = ?, embed_us = ?"
-            " WHERE id = ?");
+            " suite = ?, session = ?, idx = ?, body = ?, digest = ?, psnr = ?, changed = ?,"
+            " embed_us = ? WHERE id = ?");
     put_package(&q, item);
     sql_put_i64(&q, item->id);
     return sql_do(&q);

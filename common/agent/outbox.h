@@ -24,6 +24,8 @@ struct out_item {
     uint64_t seq;
     enum out_state state;
     uint8_t profile, codec;          /* wanted while QUEUED, then as packed */
+    uint8_t suite;                   /* PACKED and later */
+    int exact;                       /* its length need not be hidden */
     struct out_bytes message, cover; /* QUEUED; cover is a PGM */
     struct out_bytes body;           /* PACKED and later: the PACKAGE body */
     uint8_t session[SESSION_ID_BYTES];
@@ -43,7 +45,7 @@ struct out_session {
     uint8_t negotiation[NEG_ID_BYTES];
     uint64_t next;  /* as saved: the first index that is not reserved (out_block.h) */
     uint64_t heard; /* the receiver has verified one before this index, if not that before */
-    uint8_t profile;
+    uint8_t profile, suite;
     struct list codecs; /* that the receiver can read */
     int64_t created;    /* wall clock, microseconds */
 };
@@ -57,7 +59,7 @@ struct out_negotiation {
     struct keybuf sk, shk;
     struct choice choice; /* codec is not kept */
     struct list codecs;
-    struct neg_bytes kept; /* of the handshake */
+    struct neg_bytes kept;           /* of the handshake */
     uint8_t body[FRAME_PREAUTH_MAX]; /* the NEG_REQUEST as it was sent */
     size_t body_len;
     int64_t created;
@@ -65,8 +67,8 @@ struct out_negotiation {
 
 void out_item_free(struct out_item *item);
 
-/* Queue a message (peer, profile, codec, message, cover): sets id, seq, queued_at. In the caller's
- * transaction, as all writes here. */
+/* Queue a message (peer, profile, codec, exact, message, cover): sets id, seq, queued_at. In the
+ * caller's transaction, as all writes here. */
 int outbox_put(struct sql *db, struct out_item *item);
 /* The same in two steps for a message that is packed at once, and is never QUEUED here: sets seq
  * and queued_at; then, with its package, id. */
@@ -76,6 +78,8 @@ int outbox_put_packed(struct sql *db, struct out_item *item);
 int outbox_has_queued(struct sql *db, const char *peer);
 /* The oldest QUEUED message to peer, with its bytes. ERR_NOTFOUND. */
 int outbox_next_queued(struct sql *db, const char *peer, struct out_item *item);
+/* Only what the oldest QUEUED message to peer asks for. ERR_NOTFOUND. */
+int outbox_next_profile(struct sql *db, const char *peer, uint8_t *profile);
 /* It became package (session, index) with these body bytes; text and cover are dropped. */
 int outbox_packed(struct sql *db, const struct out_item *item);
 /* The item of a package, without bytes. ERR_NOTFOUND. */
@@ -103,8 +107,7 @@ int outbox_next_session(struct sql *db, const char *peer, const uint8_t *after,
 
 /* The current session to peer, any session by its name, or by T. ERR_NOTFOUND. */
 int out_session_current(struct sql *db, const char *peer, struct out_session *s);
-int out_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES],
-                    struct out_session *s);
+int out_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES], struct out_session *s);
 int out_session_by_negotiation(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES],
                                struct out_session *s);
 /* Make s the current session of its peer; older ones stay for their receipts. */

@@ -20,6 +20,7 @@
 #include "common/profile.h"
 #include "common/secret.h"
 #include "common/session.h"
+#include "common/suite.h"
 
 static void note(const struct responder *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -231,6 +232,17 @@ static unsigned check_choice(const struct responder *r, const struct neg_terms *
     return REASON_NONE;
 }
 
+/* The cloud's policy narrows what we could have agreed on. */
+static void note_policy(const struct responder *r, const struct list *allowed)
+{
+    char names[SUITE_TEXT_MAX];
+
+    if (list_covers(allowed, &r->offer->suites))
+        return;
+    suite_list_text(names, allowed);
+    note(r, "the cloud allows only these suites: %s", names);
+}
+
 int respond_on_salt(struct responder *r, const struct msg_salt *m)
 {
     struct pending *p = take_pending(r, m);
@@ -248,6 +260,7 @@ int respond_on_salt(struct responder *r, const struct msg_salt *m)
     if (p->reason == REASON_NONE && open_salt(r, m, &p->terms) != 0)
         p->reason = REASON_CHECK_FAILED;
     if (p->reason == REASON_NONE) {
+        note_policy(r, &m->allowed);
         p->terms.shk = met->shk;
         memcpy(p->key, met->key, KEY_BYTES);
         p->enrolment = met->enrolment;
@@ -297,8 +310,10 @@ static int save_both(struct sql *db, const struct recv_session *s, const struct 
 static int save_session(const struct responder *r, const struct pending *p,
                         const struct session_keys *keys, struct recv_answer *a)
 {
-    struct recv_session s = {
-        .keys = *keys, .enrolment = p->enrolment, .profile = p->terms.choice.profile};
+    struct recv_session s = {.keys = *keys,
+                             .enrolment = p->enrolment,
+                             .profile = p->terms.choice.profile,
+                             .suite = p->terms.choice.suite};
     int err;
 
     memcpy(s.peer, p->terms.initiator, sizeof(s.peer));
@@ -314,8 +329,9 @@ static void note_agreed(const struct responder *r, const struct pending *p)
     char fingerprint[FINGERPRINT_CHARS];
 
     key_fingerprint(fingerprint, p->key);
-    note(r, "session with %s agreed, profile %s, its key: %s", p->terms.initiator,
-         profile_find(p->terms.choice.profile)->name, fingerprint);
+    note(r, "session with %s agreed, profile %s, suite %s, its key: %s", p->terms.initiator,
+         profile_find(p->terms.choice.profile)->name, suite_find(p->terms.choice.suite)->name,
+         fingerprint);
 }
 
 /* All checks have passed: make the session, save it, and fill in the answer. */

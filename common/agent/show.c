@@ -8,12 +8,20 @@
 
 #include "common/err.h"
 #include "common/profile.h"
+#include "common/suite.h"
 
 static const char *profile_name(uint8_t id)
 {
     const struct profile *p = profile_find(id);
 
     return p != NULL ? p->name : "unknown";
+}
+
+static const char *suite_name(uint8_t id)
+{
+    const struct suite *s = suite_find(id);
+
+    return s != NULL ? s->name : "unknown";
 }
 
 static int end_line(FILE *f)
@@ -56,8 +64,8 @@ static int json_message(FILE *f, const struct inbox_record *r)
     int err = 0;
 
     json_begin(f, r->peer, r->session, r->index);
-    fprintf(f, ",\"seq\":%llu,\"profile\":\"%s\",\"verified\":true", (unsigned long long)r->seq,
-            profile_name(r->profile));
+    fprintf(f, ",\"seq\":%llu,\"profile\":\"%s\",\"suite\":\"%s\",\"verified\":true",
+            (unsigned long long)r->seq, profile_name(r->profile), suite_name(r->suite));
     if (is_text(r)) {
         fputs(",\"text\":", f);
         text_json(f, r->bytes > 0 ? (const char *)r->message : "", r->bytes);

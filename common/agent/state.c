@@ -57,6 +57,13 @@ static const char *const migrations[] = {
     "ALTER TABLE send_session ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;"
     "UPDATE send_session SET heard = next;"
     "ALTER TABLE send_seq ADD COLUMN reserved INTEGER NOT NULL DEFAULT 0;",
+
+    /* 4: the suites of sessions and messages, and messages whose length is not to be hidden */
+    "ALTER TABLE send_session ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE recv_session ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE inbox ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE outbox ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE outbox ADD COLUMN exact INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* The file's own words, with its name and the way out. */

@@ -102,8 +102,7 @@ void stream_reject_queued(struct stream *s, unsigned reason)
 {
     struct out_item item;
 
-    while (!s->sender->unsaved &&
-           outbox_next_queued(s->sender->config.db, s->peer, &item) == 0) {
+    while (!s->sender->unsaved && outbox_next_queued(s->sender->config.db, s->peer, &item) == 0) {
         verdict_end(s->sender, &item, STATUS_REJECTED, reason);
         out_item_free(&item);
     }
@@ -250,6 +249,15 @@ static uint8_t pick_codec(const struct out_session *session, uint8_t wanted)
                                                                         : session->codecs.v[0];
 }
 
+/* A message goes out in its own profile or not at all, and in no suite that this device does not
+ * take part in any more. */
+static int fits(const struct stream *s, uint8_t profile)
+{
+    const struct out_session *session = &s->block->session;
+
+    return session->profile == profile && list_has(&s->sender->config.offer.suites, session->suite);
+}
+
 /* Turn the item into the session's next package; both are updated. */
 static int make_package(struct stream *s, struct out_session *session, struct out_item *item)
 {
@@ -278,7 +286,7 @@ static int make_package(struct stream *s, struct out_session *session, struct ou
     p->message = (struct blob){item->message.p, item->message.len};
     session->next++;
     start = state_now_us();
-    err = package_make(&made, &m, &cover, &key);
+    err = package_make(&made, &m, &cover, &key, item->exact);
     keybuf_wipe(&key);
     if (err != 0)
         return err;
@@ -288,6 +296,7 @@ static int make_package(struct stream *s, struct out_session *session, struct ou
     item->embed_us = state_now_us() - start;
     item->profile = p->profile;
     item->codec = p->codec;
+    item->suite = session->suite;
     item->body = (struct out_bytes){made.body, made.len};
     memcpy(item->digest, made.digest, DIGEST_BYTES);
     memcpy(item->session, p->session, SESSION_ID_BYTES);
@@ -325,6 +334,10 @@ static int pack_batch(struct stream *s, struct out_item *items)
         return err;
     while (n < PACK_AT_ONCE && !out_session_is_worn(db, &s->block->session, state_now_us()) &&
            outbox_next_queued(db, s->peer, &items[n]) == 0) {
+        if (!fits(s, items[n].profile)) {
+            out_item_free(&items[n]);
+            break;
+        }
         err = pack(s, &items[n], &reserved);
         if (err == 0)
             err = outbox_packed(db, &items[n]);
@@ -358,13 +371,13 @@ static int send_batch(struct stream *s)
 }
 
 /* Nothing is before it, and the package can leave. */
-static int can_pack_now(struct stream *s)
+static int can_pack_now(struct stream *s, const struct out_item *item)
 {
     struct sql *db = s->sender->config.db;
 
     return s->state == STREAM_READY && !s->resending && has_room(s) && s->added < BACKLOG_MAX &&
            !outbox_has_queued(db, s->peer) && out_block_update(db, s->peer, s->block) == 0 &&
-           !out_session_is_worn(db, &s->block->session, state_now_us());
+           !out_session_is_worn(db, &s->block->session, state_now_us()) && fits(s, item->profile);
 }
 
 int stream_add(struct stream *s, struct out_item *item, int *reserved)
@@ -372,7 +385,7 @@ int stream_add(struct stream *s, struct out_item *item, int *reserved)
     struct sql *db = s->sender->config.db;
     int err;
 
-    if (!can_pack_now(s))
+    if (!can_pack_now(s, item))
         return outbox_put(db, item);
     err = outbox_number(db, item);
     if (err == 0)
@@ -416,6 +429,16 @@ int stream_reserve_ahead(struct stream *s, int *reserved)
     return out_block_reserve(s->sender->config.db, s->block);
 }
 
+/* Is it time for another session before the next message? */
+static int is_over(const struct stream *s)
+{
+    struct sql *db = s->sender->config.db;
+    uint8_t profile;
+
+    return out_session_is_worn(db, &s->block->session, state_now_us()) ||
+           (outbox_next_profile(db, s->peer, &profile) == 0 && !fits(s, profile));
+}
+
 void stream_pump(struct stream *s)
 {
     struct sql *db = s->sender->config.db;
@@ -435,7 +458,7 @@ void stream_pump(struct stream *s)
     }
     while (n > 0 && has_room(s) && outbox_has_queued(db, s->peer))
         n = send_batch(s);
-    if (n == 0 && out_session_is_worn(db, &s->block->session, state_now_us())) {
+    if (n == 0 && is_over(s)) {
         (void)out_session_retire(db, s->peer);
         initiate(s);
     }

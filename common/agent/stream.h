@@ -35,7 +35,8 @@ struct stream {
     size_t resume_n, resumed;
     int64_t resent;   /* packed items up to this id have been looked at since the link came up */
     int resending;    /* there may be more */
-    uint64_t request; /* of our OPEN */
+    uint64_t request; /* of our OPEN, as the next */
+    struct offer offer;
     uint8_t key[KEY_BYTES]; /* from PEER, until SALT, as the next */
     struct keybuf shk;
     int has_peer;

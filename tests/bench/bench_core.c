@@ -245,7 +245,7 @@ static void time_package(unsigned side, const uint8_t *pixels, size_t message_le
         bench_fill(key.b, KEY_BYTES, (uint32_t)r);
         fill_header(&m, message, message_len);
         t = bench_now_us();
-        must(package_make(&package, &m, &cover, &key));
+        must(package_make(&package, &m, &cover, &key, 0));
         make[r] = bench_now_us() - t;
         t = bench_now_us();
         must(msg_decode(&got, MSG_PACKAGE, package.body, package.len));

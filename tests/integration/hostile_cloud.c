@@ -567,7 +567,7 @@ static void send_twisted(const struct session_keys *k, const struct keybuf *key,
     text_copy(p->from, sizeof(p->from), "alice");
     text_copy(p->to, sizeof(p->to), "bob");
     p->message = (struct blob){(const uint8_t *)"genuine", 7};
-    CHECK(package_make(&made, &m, &cover, key) == 0);
+    CHECK(package_make(&made, &m, &cover, key, 0) == 0);
     CHECK(msg_decode(&m, MSG_PACKAGE, made.body, made.len) == 0);
     if (twist == 1)
         p->message.p = (const uint8_t *)"forgery";

@@ -92,7 +92,8 @@ void rx_make(struct rx_package *p, const struct session_keys *keys, uint64_t ind
     f->message = (struct blob){(const uint8_t *)text, strlen(text)};
     for (uint64_t i = 0; i <= index; i++)
         assert_int_equal(profile_auth.take_key(&key, &chain), 0);
-    assert_int_equal(package_make(&made, &m, &(struct pgm_view){RX_SIDE, RX_SIDE, cover}, &key), 0);
+    assert_int_equal(package_make(&made, &m, &(struct pgm_view){RX_SIDE, RX_SIDE, cover}, &key, 0),
+                     0);
     free(cover);
     p->body = made.body;
     p->len = made.len;

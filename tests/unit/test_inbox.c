@@ -159,7 +159,8 @@ static void accept_parse__lists__hold_what_they_name(void **state)
 /* What show_message prints for these bytes. */
 static void check_line(const char *bytes, size_t len, int json, const char *expected)
 {
-    struct inbox_record r = {.index = 2, .seq = 3, .profile = PROFILE_AUTH, .bytes = len};
+    struct inbox_record r = {
+        .index = 2, .seq = 3, .profile = PROFILE_AUTH, .suite = SUITE_NONE, .bytes = len};
     char *out = NULL;
     size_t n = 0;
     FILE *f = open_memstream(&out, &n);
@@ -181,7 +182,8 @@ static void check_line(const char *bytes, size_t len, int json, const char *expe
 #define ZEROS_32                     "00000000000000000000000000000000"
 #define WHO                          "{\"from\":\"alice\",\"session\":\""
 #define HEAD                         WHO ZEROS_32 ZEROS_32 "\",\"index\":2,"
-#define VERIFIED                     HEAD "\"seq\":3,\"profile\":\"auth\",\"verified\":true,"
+#define VERIFIED                                                                                   \
+    HEAD "\"seq\":3,\"profile\":\"auth\",\"suite\":\"none\",\"verified\":true,"
 
 static void show_message__text_and_bytes__json_says_which(void **state)
 {

@@ -64,7 +64,7 @@ static void make(struct sample *s, enum stego_code code, const void *message, si
     s->cover = cover_make("busy", SIDE, SIDE);
     cover.pixels = s->cover;
     fill_header(&m, code, message, len);
-    assert_int_equal(package_make(&s->made, &m, &cover, &s->key), 0);
+    assert_int_equal(package_make(&s->made, &m, &cover, &s->key, 0), 0);
     assert_int_equal(msg_decode(&s->m, MSG_PACKAGE, s->made.body, s->made.len), 0);
 }
 
@@ -177,10 +177,10 @@ static void package_make__no_such_profile_or_a_small_cover__nothing_made(void **
 
     (void)state;
     fill_header(&m, STEGO_LIGHT, text, sizeof(text));
-    assert_int_equal(package_make(&made, &m, &cover, &key), ERR_TOO_SMALL);
+    assert_int_equal(package_make(&made, &m, &cover, &key, 0), ERR_TOO_SMALL);
     assert_null(made.body);
     m.u.package.profile = 200;
-    assert_int_equal(package_make(&made, &m, &cover, &key), ERR_ARG);
+    assert_int_equal(package_make(&made, &m, &cover, &key, 0), ERR_ARG);
     assert_null(made.body);
     free(pixels);
 }

@@ -200,7 +200,7 @@ static void send(struct package *made, struct msg *m, struct keybuf *state, cons
     strcpy(out.u.package.to, "bob");
     out.u.package.message = (struct blob){(const uint8_t *)text, strlen(text)};
     assert_int_equal(profile_paper.take_key(&key, state), 0);
-    assert_int_equal(package_make(made, &out, &(struct pgm_view){SIDE, SIDE, pixels}, &key), 0);
+    assert_int_equal(package_make(made, &out, &(struct pgm_view){SIDE, SIDE, pixels}, &key, 0), 0);
     profile_paper.turn(state, made->hidden);
     assert_int_equal(msg_decode(m, MSG_PACKAGE, made->body, made->len), 0);
     free(pixels);
