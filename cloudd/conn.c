@@ -225,13 +225,22 @@ void conn_drop(struct conn *c)
     server_reap_soon(c->srv);
 }
 
+/* Has it, so many times over, at most what is free of the store's queue? */
+static int has_share(const struct conn *c, size_t times)
+{
+    const struct server *srv = c->srv;
+
+    return c->ops <= 1 || (times * c->ops + srv->ops <= QUEUE_OPS &&
+                           times * c->waiting_bytes + srv->waiting_bytes <= QUEUE_BYTES);
+}
+
 void conn_check_pressure(struct conn *c)
 {
     struct server *srv = c->srv;
-    int over = c->ops > CONN_OPS_MAX || c->waiting_bytes > CONN_BYTES_MAX ||
-               srv->waiting_bytes > SERVER_BYTES_MAX || conn_backlog(c) > OUT_PAUSE;
-    int below = c->ops <= CONN_OPS_MAX / 2 && c->waiting_bytes <= CONN_BYTES_MAX / 2 &&
-                srv->waiting_bytes <= SERVER_BYTES_MAX / 2 && conn_backlog(c) <= OUT_PAUSE / 2;
+    int over =
+        !has_share(c, 1) || srv->waiting_bytes > SERVER_BYTES_MAX || conn_backlog(c) > OUT_PAUSE;
+    int below = has_share(c, 2) && srv->waiting_bytes <= SERVER_BYTES_MAX / 2 &&
+                conn_backlog(c) <= OUT_PAUSE / 2;
 
     if (c->state == CONN_CLOSING)
         return;

@@ -21,8 +21,8 @@
 #define PREAUTH_SECONDS  10   /* from accept to ATTACH or ENROL_TOKEN */
 #define CLOSING_MS       3000 /* for the last bytes to leave */
 #define PENDING_MAX      1024 /* connections that have not said who they are */
-#define CONN_OPS_MAX     256  /* operations of one connection in the store */
-#define CONN_BYTES_MAX   (8u << 20)
+#define QUEUE_OPS        512  /* in the store at a time: see conn_check_pressure */
+#define QUEUE_BYTES      (2u << 20)
 #define SERVER_BYTES_MAX (64u << 20)
 #define OUT_PAUSE        (256u << 10) /* more waits to be sent: hold back what can wait */
 #define OUT_MAX          (16u << 20)  /* a peer that does not read at all */
@@ -81,7 +81,12 @@ void conn_drop(struct conn *c);
 /* Give this connection a deadline from now, after which it is dropped; 0 takes it away. */
 void conn_set_deadline(struct conn *c, int64_t ms);
 
-/* Stop or go on reading, by what waits in the store. */
+/*
+ * Stop or go on reading, by what waits to be sent and what waits in the store. There, a connection
+ * may have as much as is free of QUEUE_OPS and QUEUE_BYTES, and always one operation. So one that
+ * floods gets half of the queue and k of them k / (k + 1); there is always room for who comes next,
+ * and nobody waits behind more than the queue holds.
+ */
 void conn_check_pressure(struct conn *c);
 
 /* For the reaper only. */

@@ -46,6 +46,11 @@ void mailbox_free(struct mailbox *box)
     free(box);
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static int has_room(const struct conn *c)
 {
     const struct mailbox *box = c->u.mailbox;
@@ -186,8 +191,8 @@ void mailbox_continue(struct conn *c)
         return;
     memcpy(op->u.fetch.to, c->id, sizeof(op->u.fetch.to));
     op->u.fetch.after = box->cursor;
-    op->u.fetch.max_n = WINDOW_PACKAGES - box->n;
-    op->u.fetch.max_bytes = WINDOW_BYTES - box->bytes;
+    op->u.fetch.max_n = smaller(WINDOW_PACKAGES - box->n, FETCH_PACKAGES);
+    op->u.fetch.max_bytes = smaller(WINDOW_BYTES - box->bytes, FETCH_BYTES);
     box->fetching = 1;
     box->behind = 0;
     server_submit(c->srv, op);

@@ -13,6 +13,9 @@
 
 #define WINDOW_PACKAGES 256
 #define WINDOW_BYTES    (4u << 20)
+/* Read and handed over at a time: between two of these it is others' turn. */
+#define FETCH_PACKAGES  64
+#define FETCH_BYTES     (256u << 10)
 
 /* Start delivering to a receiver that has just attached. */
 void mailbox_start(struct conn *c);
