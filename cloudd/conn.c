@@ -124,7 +124,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
     (void)bev;
     server_turn(c->srv);
-    if (c->state != CONN_CLOSING)
+    if (c->state == CONN_SEND || c->state == CONN_RECV || c->state == CONN_ENROL)
         log_info("gone: %s %s (%s)", conn_name(c), role_name(c->role),
                  (what & BEV_EVENT_EOF) != 0 ? "closed by the device" : "connection lost");
     conn_drop(c);
@@ -155,7 +155,7 @@ static int conn_start(struct conn *c, evutil_socket_t fd)
     return 0;
 }
 
-void conn_accept(struct server *srv, evutil_socket_t fd)
+void conn_accept(struct server *srv, evutil_socket_t fd, uint64_t address)
 {
     struct conn *c = calloc(1, sizeof(*c));
 
@@ -164,6 +164,7 @@ void conn_accept(struct server *srv, evutil_socket_t fd)
         return;
     }
     c->srv = srv;
+    c->address = address;
     if (srv->n_pending >= PENDING_MAX)
         drop_oldest_pending(srv);
     c->serial = server_enter(srv, c);
@@ -230,16 +231,16 @@ static int has_share(const struct conn *c, size_t times)
 {
     const struct server *srv = c->srv;
 
-    return c->ops <= 1 || (times * c->ops + srv->ops <= QUEUE_OPS &&
-                           times * c->waiting_bytes + srv->waiting_bytes <= QUEUE_BYTES);
+    return c->ops <= 1 || (times * c->ops + srv->queue_ops <= QUEUE_OPS &&
+                           times * c->waiting_bytes + srv->queue_bytes <= QUEUE_BYTES);
 }
 
 void conn_check_pressure(struct conn *c)
 {
     struct server *srv = c->srv;
     int over =
-        !has_share(c, 1) || srv->waiting_bytes > SERVER_BYTES_MAX || conn_backlog(c) > OUT_PAUSE;
-    int below = has_share(c, 2) && srv->waiting_bytes <= SERVER_BYTES_MAX / 2 &&
+        !has_share(c, 1) || srv->queue_bytes > SERVER_BYTES_MAX || conn_backlog(c) > OUT_PAUSE;
+    int below = has_share(c, 2) && srv->queue_bytes <= SERVER_BYTES_MAX / 2 &&
                 conn_backlog(c) <= OUT_PAUSE / 2;
 
     if (c->state == CONN_CLOSING)

@@ -46,19 +46,20 @@ struct conn {
     } u;
     uint64_t serial, enrolment;
     uint64_t last_peer; /* hash of the last id this sender asked a session with */
+    uint64_t address;   /* hash of where it comes from */
     uint64_t told_gone; /* the last revoked enrolment that this device was told of */
     int64_t deadline;   /* server_clock(), while in `timed` */
     size_t waiting_bytes;
     uint32_t ops; /* in the store, for this connection */
     uint8_t state, role, list;
     uint8_t paused, flushed;
-    uint8_t negs_held; /* negotiations were kept back; they are listed when all else is sent */
+    uint8_t negs_held;      /* negotiations were kept back; they are listed when all else is sent */
     uint8_t key[KEY_BYTES]; /* the peer's, proven by the handshake */
     char id[ID_MAX + 1];    /* once attached, or of the token shown */
 };
 
-/* Take over an accepted socket. On failure it is closed. */
-void conn_accept(struct server *srv, evutil_socket_t fd);
+/* Take over an accepted socket, from the address with this hash. On failure it is closed. */
+void conn_accept(struct server *srv, evutil_socket_t fd, uint64_t address);
 
 /* The one place where a state changes. Not from or to CLOSING: that is conn_close. */
 void conn_set_state(struct conn *c, enum conn_state state);

@@ -20,6 +20,9 @@ static void attached(struct conn *c, const struct store_device *d)
     conn_set_state(c, c->role == ROLE_SEND ? CONN_SEND : CONN_RECV);
     conn_set_deadline(c, 0);
     registry_add(c->srv->registry, c);
+    /* No stranger, unless it comes and goes and comes again. */
+    if (buckets_take(c->srv->attaches, server_hash(c->srv, c->id), server_clock()))
+        buckets_give(c->srv->strangers, c->address);
     log_info("attached: %s %s", c->id, role_name(c->role));
     m.u.attached.enrolment = d->enrolment;
     m.u.attached.retention = RETENTION_DAYS;

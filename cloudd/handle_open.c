@@ -473,6 +473,10 @@ void handle_open(struct conn *c, const struct msg *m, const struct blob *body)
         neg_send_reject(c, o->request, NULL, o->peer, REASON_SELF);
         return;
     }
+    if (!buckets_take(c->srv->opens, server_hash(c->srv, c->id), server_clock())) {
+        neg_send_reject(c, o->request, NULL, o->peer, REASON_RATE);
+        return;
+    }
     c->last_peer = server_hash(c->srv, o->peer);
     j = job_new(c, o);
     if (j == NULL) {

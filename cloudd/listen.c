@@ -16,6 +16,7 @@
 #define BACKLOG         1024
 #define ACCEPT_AGAIN_MS 200
 #define BUSY_FRAME_MAX  64
+#define ACCEPTS_A_TURN  64
 
 /* Over the limit there is no connection to speak of: one frame, as far as the socket takes it. */
 static void turn_away(evutil_socket_t fd)
@@ -37,21 +38,53 @@ static void turn_away(evutil_socket_t fd)
     close(fd);
 }
 
+/* Of an IPv6 address the part that names a network: who has one address there has them all. */
+static uint64_t hash_address(const struct server *srv, const struct sockaddr *from)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+
+    if (from->sa_family == AF_INET) {
+        memcpy(&v4, from, sizeof(v4));
+        return server_hash_bytes(srv, &v4.sin_addr, sizeof(v4.sin_addr));
+    }
+    memcpy(&v6, from, sizeof(v6));
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+        return server_hash_bytes(srv, &v6.sin6_addr.s6_addr[12], 4);
+    return server_hash_bytes(srv, &v6.sin6_addr, 8);
+}
+
+/* The rest of a crowd at the door waits for the next turn. */
+static void pause_if_many(struct server *srv)
+{
+    const struct timeval now = {0, 0};
+
+    if (srv->accept_turn != srv->turns)
+        srv->accepts = 0;
+    srv->accept_turn = srv->turns;
+    if (++srv->accepts < ACCEPTS_A_TURN)
+        return;
+    evconnlistener_disable(srv->listener);
+    evtimer_add(srv->accept_again, &now);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
                       int from_len, void *arg)
 {
     struct server *srv = arg;
+    uint64_t address = hash_address(srv, from);
 
     (void)listener;
-    (void)from;
     (void)from_len;
     server_turn(srv);
-    if (srv->draining || srv->n_conns >= srv->opt->max_connections) {
-        log_warn("refused: a connection: BUSY, there are %zu", srv->n_conns);
+    pause_if_many(srv);
+    if (srv->draining || srv->n_conns >= srv->opt->max_connections ||
+        !buckets_take(srv->strangers, address, server_clock())) {
+        srv->turned_away++;
         turn_away(fd);
         return;
     }
-    conn_accept(srv, fd);
+    conn_accept(srv, fd, address);
 }
 
 static void on_accept_error(struct evconnlistener *listener, void *arg)
@@ -70,6 +103,7 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    server_turn(srv);
     if (srv->listener != NULL)
         evconnlistener_enable(srv->listener);
 }

@@ -84,6 +84,10 @@ static const struct option_row rows[] = {
      "packages that may wait in all (1000000)"},
     {"--store-bytes", "N", OPT_NUMBER, BIT(CMD_RUN), AT(store_bytes), 1, INT64_MAX,
      "bytes that may wait in all (68719476736)"},
+    {"--open-rate", "N", OPT_NUMBER, BIT(CMD_RUN), AT(open_rate), 1, 1000000,
+     "sessions that one device may ask for in a second (20)"},
+    {"--stranger-rate", "N", OPT_NUMBER, BIT(CMD_RUN), AT(stranger_rate), 1, 1000000,
+     "connections a second from one address that do not attach (100)"},
     {"--max-message", "BYTES", OPT_NUMBER, BIT(CMD_RUN), AT(max_message), 0, MESSAGE_MAX,
      "longest message taken (1048576)"},
     {"--log", "LEVEL", OPT_LOG, BIT(CMD_RUN), 0, 0, 0,
@@ -107,6 +111,8 @@ static void set_defaults(struct options *o)
     o->sender_share = 50;
     o->store_packages = 1000000;
     o->store_bytes = UINT64_C(64) << 30;
+    o->open_rate = 20;
+    o->stranger_rate = 100;
     o->max_message = MESSAGE_MAX;
     o->ttl = DAY;
     o->log = LOG_LEVEL_INFO;

@@ -42,8 +42,10 @@ struct options {
     uint64_t mailbox_bytes;
     uint64_t sender_share;                /* percent, see store.h */
     uint64_t store_packages, store_bytes; /* quota of all mailboxes together */
-    uint64_t max_message;                 /* bytes of one message */
-    uint64_t ttl;                         /* seconds a token is valid */
+    uint64_t open_rate;                   /* negotiations a second of one device */
+    uint64_t stranger_rate; /* connections a second from one address that do not attach */
+    uint64_t max_message;   /* bytes of one message */
+    uint64_t ttl;           /* seconds a token is valid */
     enum log_level log;
 };
 

@@ -20,6 +20,7 @@
 #define SPARE_SLOTS    64    /* for connections that are closing */
 #define KEYS_PER_CHUNK 512
 #define REAP_MAX       64 /* connections freed in one turn of the loop */
+#define ATTACH_RATE    10 /* a second, of one device */
 
 static void close_all(struct server *srv, unsigned reason)
 {
@@ -72,7 +73,7 @@ static void release_paused(struct server *srv)
 {
     struct conn *c, *next;
 
-    if (srv->waiting_bytes > SERVER_BYTES_MAX / 2)
+    if (srv->queue_bytes > SERVER_BYTES_MAX / 2)
         return;
     for (c = TAILQ_FIRST(&srv->paused); c != NULL; c = next) {
         next = TAILQ_NEXT(c, pause_link);
@@ -152,6 +153,14 @@ static void retry_receipts(struct server *srv)
     }
 }
 
+/* A flood must not fill the log too: one line a second. */
+static void report_turned_away(struct server *srv)
+{
+    if (srv->turned_away > 0)
+        log_warn("refused: %zu connections: BUSY, there are %zu", srv->turned_away, srv->n_conns);
+    srv->turned_away = 0;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct server *srv = arg;
@@ -160,6 +169,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     server_turn(srv);
     close_late(srv);
+    report_turned_away(srv);
     if (!srv->draining)
         retry_receipts(srv);
     upkeep_revoked(srv);
@@ -187,6 +197,14 @@ static int make_table(struct server *srv)
     for (size_t i = 0; i < srv->n_slots; i++)
         srv->free_slots[i] = (uint32_t)(srv->n_slots - 1 - i);
     return 0;
+}
+
+static int make_buckets(struct server *srv)
+{
+    srv->opens = buckets_new(srv->opt->open_rate);
+    srv->attaches = buckets_new(ATTACH_RATE);
+    srv->strangers = buckets_new(srv->opt->stranger_rate);
+    return srv->opens != NULL && srv->attaches != NULL && srv->strangers != NULL ? 0 : ERR_NOMEM;
 }
 
 static struct event *make_event(struct server *srv, evutil_socket_t fd, short what,
@@ -249,7 +267,7 @@ static int start(struct server *srv, char *why, size_t why_len)
     randombytes_buf(srv->hash_key, sizeof(srv->hash_key));
     signal(SIGPIPE, SIG_IGN);
     srv->base = event_base_new();
-    if (srv->base == NULL || make_table(srv) != 0)
+    if (srv->base == NULL || make_table(srv) != 0 || make_buckets(srv) != 0)
         return say(why, why_len, ERR_NOMEM, "no memory");
     upkeep_start(srv);
     return start_confined(srv, why, why_len);
@@ -290,6 +308,9 @@ static void stop(struct server *srv)
         event_base_free(srv->base);
     registry_free(srv->registry);
     slab_free(srv->keys);
+    buckets_free(srv->opens);
+    buckets_free(srv->attaches);
+    buckets_free(srv->strangers);
     free(srv->slots);
     free(srv->free_slots);
 }

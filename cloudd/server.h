@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 
+#include "cloudd/buckets.h"
 #include "cloudd/confine.h"
 #include "cloudd/home.h"
 #include "cloudd/options.h"
@@ -37,6 +38,11 @@ struct server {
     struct registry *registry; /* attached connections by id and role */
     struct slab *keys;         /* struct hop_keys of connections */
 
+    struct buckets *opens;     /* by device: it asks for a session */
+    struct buckets *attaches;  /* by device: it attaches */
+    struct buckets *strangers; /* by address: it connects and does not attach */
+    size_t turned_away;        /* connections, since the log spoke of them */
+
     int socket; /* bound, until it is the listener's; else -1 */
     struct confine confine;
 
@@ -55,16 +61,19 @@ struct server {
     struct conn_list paused; /* those not read from until the store has caught up */
     struct conn_list dead;   /* to be freed by the reap event */
 
-    size_t ops, waiting_bytes; /* submitted and not completed, work included; their packages */
-    struct store_op *retry;    /* receipts that could not be written: again at the next tick */
+    size_t ops;                    /* submitted and not completed, by the store and the pool */
+    size_t queue_ops, queue_bytes; /* those in the store; their packages */
+    struct store_op *retry;        /* receipts that could not be written: again at the next tick */
     uint64_t revoked_seen;
     int revoked_busy, expire_busy;
     int draining;
     int64_t drain_deadline;
-    uint8_t hash_key[16]; /* of conn.last_peer */
+    uint8_t hash_key[16]; /* of conn.last_peer, and of buckets */
 
     uint64_t turn_began; /* nanoseconds: of the first callback in this turn of the loop, or 0 */
     uint64_t turns, turn_longest;
+    uint64_t accept_turn; /* the last in which connections were accepted, and how many */
+    unsigned accepts;
 };
 
 /* What a server starts with. The home is open and locked and stays the caller's; the store is open
@@ -110,8 +119,9 @@ void server_turn_ends(struct server *srv);
 /* The attached connection of a device in a role, or NULL. */
 struct conn *server_find(const struct server *srv, const char *id, enum conn_role role);
 
-/* A keyed hash of an id, the same while the server runs. */
+/* A keyed hash of an id, or of other bytes, the same while the server runs. */
 uint64_t server_hash(const struct server *srv, const char *id);
+uint64_t server_hash_bytes(const struct server *srv, const void *p, size_t len);
 
 /* For conn.c: enter the table (0 when it is full), leave it, and ask for the reaper. */
 uint64_t server_enter(struct server *srv, struct conn *c);

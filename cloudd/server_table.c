@@ -49,14 +49,19 @@ void server_turn_ends(struct server *srv)
         srv->turn_longest = took;
 }
 
-uint64_t server_hash(const struct server *srv, const char *id)
+uint64_t server_hash_bytes(const struct server *srv, const void *p, size_t len)
 {
     uint8_t h[crypto_shorthash_BYTES];
     uint64_t v;
 
-    crypto_shorthash(h, (const uint8_t *)id, strlen(id), srv->hash_key);
+    crypto_shorthash(h, p, len, srv->hash_key);
     memcpy(&v, h, sizeof(v));
     return v;
+}
+
+uint64_t server_hash(const struct server *srv, const char *id)
+{
+    return server_hash_bytes(srv, id, strlen(id));
 }
 
 uint64_t server_enter(struct server *srv, struct conn *c)
@@ -128,7 +133,8 @@ void server_submit(struct server *srv, struct store_op *op)
     struct conn *c = server_conn(srv, op->conn);
 
     srv->ops++;
-    srv->waiting_bytes += body_bytes(op);
+    srv->queue_ops++;
+    srv->queue_bytes += body_bytes(op);
     if (c != NULL) {
         c->ops++;
         c->waiting_bytes += body_bytes(op);
@@ -142,7 +148,6 @@ static struct conn *settle(struct server *srv, uint64_t serial, size_t bytes)
     struct conn *c = server_conn(srv, serial);
 
     srv->ops--;
-    srv->waiting_bytes -= bytes;
     if (c == NULL)
         return NULL;
     c->ops--;
@@ -156,6 +161,8 @@ static struct conn *settle(struct server *srv, uint64_t serial, size_t bytes)
 
 struct conn *server_completed(struct server *srv, const struct store_op *op)
 {
+    srv->queue_ops--;
+    srv->queue_bytes -= body_bytes(op);
     return settle(srv, op->conn, body_bytes(op));
 }
 

@@ -81,6 +81,7 @@ local REASONS = {
     [46] = { name = "SHARE_FULL", text = "this sender has its share of the receiver's mailbox; there is room again when the receiver runs" },
     [47] = { name = "CLOUD_FULL", text = "the cloud holds as many packages as its operator allows; there is room again when receivers run" },
     [48] = { name = "UNACKED", text = "too many receipts wait for this sender, who has not acknowledged them" },
+    [49] = { name = "RATE", text = "too many sessions were asked for in a short time; try again in a moment" },
     [50] = { name = "BAD_TAG", text = "the authentication code in the image does not match: message, header or hidden payload was changed" },
     [51] = { name = "NO_SESSION", text = "the package belongs to no session that we know" },
     [52] = { name = "INDEX", text = "the package's number is used up or too far ahead" },

@@ -352,8 +352,8 @@ void initiate_on_result(struct sender *sender, const struct msg_neg_result *m)
 /* Reasons that another try may cure. */
 static int is_passing(unsigned reason)
 {
-    return reason == REASON_STALE || reason == REASON_STORAGE || reason == REASON_BUSY ||
-           reason == REASON_CHECK_FAILED || reason == REASON_DISK_FULL;
+    return reason == REASON_STALE || reason == REASON_STORAGE || reason == REASON_RATE ||
+           reason == REASON_BUSY || reason == REASON_CHECK_FAILED || reason == REASON_DISK_FULL;
 }
 
 /* The stream that a rejection speaks of: by T once we have one, else by the number of our OPEN. */

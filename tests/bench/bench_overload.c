@@ -187,6 +187,8 @@ static struct child child_start(other run, unsigned n)
     CHECK(c.pid >= 0);
     if (c.pid == 0) {
         r.seconds = -bench_now_us();
+        /* It stands for other machines: what it computes shall not take the time of this one. */
+        CHECK(nice(19) != -1);
         /* It says one byte when it is at work. */
         dup2(ends[1], 9);
         run(n, &r);
