@@ -406,6 +406,18 @@ static void find_earlier(struct conn *c, struct open_job *j)
     server_submit(j->srv, op);
 }
 
+/* Nothing but research is wanted, so the responder was started without it. */
+static int wants_research(const struct offer *o)
+{
+    for (size_t i = 0; i < o->profiles.n; i++) {
+        const struct profile *p = profile_find(o->profiles.v[i]);
+
+        if (p == NULL || p->research == NULL)
+            return 0;
+    }
+    return 1;
+}
+
 /* What both offer and our policy allows, or why there is nothing. */
 static unsigned choose(const struct server *srv, struct neg_terms *t)
 {
@@ -414,8 +426,10 @@ static unsigned choose(const struct server *srv, struct neg_terms *t)
 
     t->allowed = srv->opt->suites;
     err = offer_choose(&t->choice, &t->i_offer, &t->r_offer, &t->allowed);
+    if (err == ERR_DENIED)
+        return REASON_NO_SUITE;
     if (err != 0)
-        return err == ERR_DENIED ? REASON_NO_SUITE : REASON_NO_COMMON;
+        return wants_research(&t->i_offer) ? REASON_RESEARCH : REASON_NO_COMMON;
     p = profile_find(t->choice.profile);
     if (p == NULL)
         return REASON_NO_COMMON;

@@ -11,6 +11,7 @@
 #include "cloudd/store.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/profile.h"
 #include "common/secret.h"
 #include "common/text.h"
 #include "common/version.h"
@@ -78,6 +79,15 @@ static int open_all(const struct options *o, struct cloud_home *home, struct sto
     return err;
 }
 
+static void warn_of_research(void)
+{
+    for (size_t i = 0; i < profile_count; i++)
+        if (profiles[i]->research != NULL)
+            log_warn("--allow-research lets devices choose the profile %s, which is for research "
+                     "only: %s",
+                     profiles[i]->name, profiles[i]->research);
+}
+
 static int run_server(const struct options *o)
 {
     char why[WHY_MAX] = "", no_socket[WHY_MAX] = "";
@@ -97,6 +107,8 @@ static int run_server(const struct options *o)
         log_warn("running as root, though without its capabilities: give the home to a user of its "
                  "own, with: chown -R USER %s",
                  o->home);
+    if (o->allow_research)
+        warn_of_research();
     err = open_all(o, &home, &store, why, sizeof(why));
     if (err == 0 && with.socket < 0)
         err = say(why, sizeof(why), ERR_SYS, "%s", no_socket);

@@ -70,7 +70,7 @@ local REASONS = {
     [34] = { name = "PEER_KEY", text = "the peer's key is not the one that was pinned or remembered; compare fingerprints, then peers --accept-key ID=KEY" },
     [36] = { name = "PEER_REVOKED", text = "the peer's enrolment was revoked" },
     [37] = { name = "STALE", text = "the negotiation is not known any more; start again" },
-    [38] = { name = "RESEARCH", text = "a research profile is refused without --allow-research" },
+    [38] = { name = "RESEARCH", text = "a research profile is refused: the cloud, or the receiver, was started without --allow-research" },
     [39] = { name = "SELF", text = "a device cannot send to itself" },
     [40] = { name = "MAILBOX_FULL", text = "the receiver's mailbox at the cloud is full; it empties when the receiver runs" },
     [41] = { name = "DISK_FULL", text = "the cloud's disk is full; nothing was taken" },

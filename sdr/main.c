@@ -5,6 +5,7 @@
 #include "common/agent/device.h"
 #include "common/agent/enroll.h"
 #include "common/agent/receiver.h"
+#include "common/profile.h"
 #include "common/secret.h"
 
 struct receiving_program {
@@ -47,6 +48,16 @@ static void stop(void *arg)
     receiver_stop(p->receiver);
 }
 
+static void warn_of_research(void)
+{
+    for (size_t i = 0; i < profile_count; i++)
+        if (profiles[i]->research != NULL)
+            fprintf(stderr,
+                    "sdr: warning: --allow-research lets senders choose the profile %s, which is "
+                    "for research only: %s\n",
+                    profiles[i]->name, profiles[i]->research);
+}
+
 static int receive(struct receiving_program *p, const struct device_options *o,
                    const struct accept_policy *accept)
 {
@@ -83,6 +94,8 @@ static int receive_run(struct device_options *o)
     if (code == 0 &&
         accept_parse(&accept, o->accept != NULL ? o->accept : "any", why, sizeof(why)) != 0)
         code = fail(EXIT_USAGE, "%s", why);
+    if (code == 0 && o->allow_research)
+        warn_of_research();
     if (code == 0)
         code = receive(&p, o, &accept);
     receiver_free(p.receiver);

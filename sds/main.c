@@ -23,7 +23,8 @@ static const struct command commands[] = {
      "Send one message and wait for the receivers' word.\n\n"
      "  --to ID[,ID...]      the receivers\n"
      "  --cover IMAGE        picture that carries the authentication code; use one once\n"
-     "  --profile P          auth (in clear, the default) or sealed (encrypted)\n"
+     "  --profile P          auth (in clear, the default), sealed (encrypted), or with\n"
+     "                       --allow-research: paper\n"
      "  --stego CODE         light (fewest changes) or stealth (changes where they hide)\n"
      "  --no-pad             let the length of an encrypted message be seen (sealed)\n"
      "  --file F             the message is the content of F; - for stdin\n"
@@ -34,7 +35,8 @@ static const struct command commands[] = {
      "Send one message a line from stdin, until its end and all are receipted.\n\n"
      "  --to ID              the receiver\n"
      "  --covers FOLDER      pictures, used in turn\n"
-     "  --profile P          auth (in clear, the default) or sealed (encrypted)\n"
+     "  --profile P          auth (in clear, the default), sealed (encrypted), or with\n"
+     "                       --allow-research: paper\n"
      "  --stego CODE         light or stealth\n"
      "  --no-pad             let the length of encrypted messages be seen (sealed)\n" DEVICE_ABOUT,
      lines_run},

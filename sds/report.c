@@ -104,16 +104,31 @@ static int check_suites(const struct profile *p, const struct offer *offer)
                 p->name, needed);
 }
 
+/* The names in the table, for a message. */
+static const char *profile_names(char *out, size_t cap)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < profile_count && at < cap; i++)
+        at += (size_t)snprintf(out + at, cap - at, "%s%s", i > 0 ? ", " : "", profiles[i]->name);
+    return out;
+}
+
 int kind_from_options(struct message_kind *kind, const struct device_options *o,
                       const struct offer *offer)
 {
+    char names[128];
+
     kind->profile = profile_by_name(o->profile != NULL ? o->profile : "auth");
     if (kind->profile == NULL)
-        return fail(EXIT_USAGE, "--profile %s: no such profile; this version has auth and sealed",
-                    o->profile);
-    if (kind->profile->research && !o->allow_research)
-        return fail(EXIT_USAGE, "--profile %s is for research only; add --allow-research",
-                    o->profile);
+        return fail(EXIT_USAGE, "--profile %s: no such profile; this version has %s", o->profile,
+                    profile_names(names, sizeof(names)));
+    if (kind->profile->research != NULL && !o->allow_research)
+        return fail(EXIT_USAGE, "--profile %s is for research only: %s; add --allow-research",
+                    o->profile, kind->profile->research);
+    if (kind->profile->research != NULL)
+        fprintf(stderr, "sds: warning: the profile %s is for research only: %s\n",
+                kind->profile->name, kind->profile->research);
     kind->code = STEGO_LIGHT;
     if (o->stego != NULL) {
         int code = stego_code_from_name(o->stego);

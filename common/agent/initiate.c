@@ -22,20 +22,12 @@ static void phase(struct stream *s, enum out_phase p, const uint8_t key[KEY_BYTE
 }
 
 /* A message is sent in the profile that it was queued for: only that one is asked for. */
-static void open_session(struct stream *s)
+static void open_session(struct stream *s, uint8_t profile)
 {
     const struct offer *o = &s->offer;
     struct msg m = {.type = MSG_OPEN};
-    uint8_t profile;
 
-    if (outbox_next_profile(s->sender->config.db, s->peer, &profile) != 0)
-        return;
     s->offer = s->sender->config.offer;
-    if (!list_has(&s->offer.profiles, profile)) {
-        stream_block(s, "the next message is in a profile that this program takes no part in; "
-                        "start it with --allow-research");
-        return;
-    }
     s->offer.profiles = (struct list){1, {profile}};
     randombytes_buf(&s->request, sizeof(s->request));
     s->has_peer = 0;
@@ -53,14 +45,22 @@ void initiate(struct stream *s)
 {
     struct sql *db = s->sender->config.db;
     struct out_negotiation n;
+    uint8_t profile;
 
-    if (out_negotiation_get(db, s->peer, &n) == 0 &&
+    if (outbox_next_profile(db, s->peer, &profile) != 0)
+        return;
+    if (!list_has(&s->sender->config.offer.profiles, profile)) {
+        stream_block(s, "the next message is in a profile that this program takes no part in; "
+                        "start it with --allow-research");
+        return;
+    }
+    if (out_negotiation_get(db, s->peer, &n) == 0 && n.choice.profile == profile &&
         state_now_us() - n.created < NEGOTIATION_AGE_MAX_US) {
         link_send_body(s->sender->link, MSG_NEG_REQUEST, n.body, n.body_len);
         stream_set_state(s, STREAM_ASKED);
     } else {
         (void)out_negotiation_delete(db, s->peer);
-        open_session(s);
+        open_session(s, profile);
     }
     sodium_memzero(&n, sizeof(n));
 }
@@ -356,6 +356,12 @@ static int is_passing(unsigned reason)
            reason == REASON_BUSY || reason == REASON_CHECK_FAILED || reason == REASON_DISK_FULL;
 }
 
+/* Reasons that say nothing about messages which want another profile. */
+static int is_about_profile(unsigned reason)
+{
+    return reason == REASON_RESEARCH || reason == REASON_NO_COMMON || reason == REASON_NO_SUITE;
+}
+
 /* The stream that a rejection speaks of: by T once we have one, else by the number of our OPEN. */
 static struct stream *rejected_stream(struct sender *sender, const struct msg_neg_reject *m)
 {
@@ -389,6 +395,7 @@ static void tell_no_suite(struct stream *s, const struct msg_neg_reject *m)
 void initiate_on_reject(struct sender *sender, const struct msg_neg_reject *m)
 {
     struct stream *s = rejected_stream(sender, m);
+    uint8_t profile;
 
     if (s == NULL || (s->state != STREAM_OPENING && s->state != STREAM_ASKED))
         return;
@@ -401,5 +408,11 @@ void initiate_on_reject(struct sender *sender, const struct msg_neg_reject *m)
     if (m->reason == REASON_NO_SUITE)
         tell_no_suite(s, m);
     stream_set_state(s, STREAM_IDLE);
-    stream_reject_queued(s, m->reason);
+    if (is_about_profile(m->reason)) {
+        if (outbox_next_profile(sender->config.db, s->peer, &profile) == 0)
+            stream_reject_queued(s, profile, m->reason);
+        stream_pump(s);
+    } else {
+        stream_reject_queued(s, 0, m->reason);
+    }
 }

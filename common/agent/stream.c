@@ -98,12 +98,16 @@ void stream_block(struct stream *s, const char *why)
     c->handlers->trouble(c->arg, s->peer, 1, REASON_NONE, why);
 }
 
-void stream_reject_queued(struct stream *s, unsigned reason)
+void stream_reject_queued(struct stream *s, uint8_t profile, unsigned reason)
 {
     struct out_item item;
+    int is_meant = 1;
 
-    while (!s->sender->unsaved && outbox_next_queued(s->sender->config.db, s->peer, &item) == 0) {
-        verdict_end(s->sender, &item, STATUS_REJECTED, reason);
+    while (is_meant && !s->sender->unsaved &&
+           outbox_next_queued(s->sender->config.db, s->peer, &item) == 0) {
+        is_meant = profile == 0 || profile == item.profile;
+        if (is_meant)
+            verdict_end(s->sender, &item, STATUS_REJECTED, reason);
         out_item_free(&item);
     }
 }
@@ -200,7 +204,7 @@ static void check_enrolment(struct stream *s, uint64_t enrolment)
     (void)out_session_retire(db, s->peer);
     (void)out_negotiation_delete(db, s->peer);
     if (enrolment == 0)
-        stream_reject_queued(s, REASON_PEER_REVOKED);
+        stream_reject_queued(s, 0, REASON_PEER_REVOKED);
 }
 
 void stream_on_resumed(struct sender *sender, const struct msg_resumed *m)

@@ -95,8 +95,9 @@ int stream_reserve_ahead(struct stream *s, int *reserved);
 void stream_wait(struct stream *s, unsigned reason);
 /* Stop until the user acts; says why. */
 void stream_block(struct stream *s, const char *why);
-/* End all QUEUED messages of the stream as rejected. */
-void stream_reject_queued(struct stream *s, unsigned reason);
+/* End the QUEUED messages of the stream as rejected: all (profile 0), or the first ones as far as
+ * they want this profile. */
+void stream_reject_queued(struct stream *s, uint8_t profile, unsigned reason);
 void stream_free(struct stream *s);
 
 /* stream.c */

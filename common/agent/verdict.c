@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "common/err.h"
+#include "common/profile.h"
 #include "common/session.h"
 
 static void tell(struct sender *sender, const struct out_item *item, enum out_status status,
@@ -14,9 +15,20 @@ static void tell(struct sender *sender, const struct out_item *item, enum out_st
     sender->config.handlers->status(sender->config.arg, item, status, reason);
 }
 
+/* Where the state turns by each message, one that the receiver has not verified leaves it behind
+ * for ever: the next message makes a new session. */
+static int ends_its_session(const struct out_item *item)
+{
+    const struct profile *profile = profile_find(item->profile);
+
+    return profile != NULL && profile->turn != NULL;
+}
+
 void verdict_end(struct sender *sender, const struct out_item *item, enum out_status status,
                  unsigned reason)
 {
+    if (status != STATUS_RECEIPTED && ends_its_session(item))
+        (void)out_session_retire_this(sender->config.db, item->session);
     if (sender_begin(sender) == 0 && outbox_delete(sender->config.db, item->id) == 0)
         tell(sender, item, status, reason);
     else
@@ -137,7 +149,8 @@ static void send_again(struct sender *sender, struct out_item *item)
 
 static void judge(struct sender *sender, struct out_item *item, const struct msg_receipt *r)
 {
-    int ours = sodium_memcmp(item->digest, r->digest, DIGEST_BYTES) == 0;
+    /* A session that has ended takes no second copy of ours. */
+    int final = sodium_memcmp(item->digest, r->digest, DIGEST_BYTES) == 0 || ends_its_session(item);
     struct stream *s = stream_find(sender, item->peer);
 
     switch ((enum receipt_status)r->status) {
@@ -157,13 +170,13 @@ static void judge(struct sender *sender, struct out_item *item, const struct msg
     case RECEIPT_REJECTED:
         if (!is_authentic(sender, r))
             return;
-        if (ours)
+        if (final)
             verdict_end(sender, item, STATUS_REJECTED, REASON_BAD_TAG);
         else
             send_again(sender, item);
         return;
     case RECEIPT_UNVERIFIABLE:
-        if (!ours) {
+        if (!final) {
             send_again(sender, item);
             return;
         }
@@ -200,7 +213,7 @@ void verdict_on_peer_gone(struct sender *sender, const struct msg_peer_gone *m)
     (void)out_session_retire(sender->config.db, m->peer);
     (void)out_negotiation_delete(sender->config.db, m->peer);
     if (s != NULL) {
-        stream_reject_queued(s, REASON_PEER_REVOKED);
+        stream_reject_queued(s, 0, REASON_PEER_REVOKED);
         stream_set_state(s, STREAM_IDLE);
     }
 }
