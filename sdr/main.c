@@ -8,6 +8,8 @@
 #include "common/profile.h"
 #include "common/secret.h"
 
+#define STDOUT_BYTES (64u << 10)
+
 struct receiving_program {
     struct device device;
     struct receiver *receiver;
@@ -127,5 +129,7 @@ int main(int argc, char **argv)
 {
     if (secret_process_init() != 0)
         return fail(EXIT_FAILED, "cannot protect this process's memory");
+    /* Lines are flushed one by one; a long one goes out in one piece. */
+    (void)setvbuf(stdout, NULL, _IOFBF, STDOUT_BYTES);
     return options_main("sdr", commands, sizeof(commands) / sizeof(commands[0]), argc, argv);
 }

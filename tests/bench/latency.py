@@ -55,7 +55,7 @@ class Program:
     def __init__(self, arguments, log):
         self.log = log
         with open(log, "wb") as err:
-            self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE,
+            self.process = subprocess.Popen(arguments, bufsize=1 << 17, stdin=subprocess.PIPE,
                                             stdout=subprocess.PIPE, stderr=err)
         self.lines = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()

@@ -133,6 +133,24 @@ static void text_json__escapes_what_json_and_terminals_need(void **state)
                 "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"");
 }
 
+/* Long runs are looked at in strides: what is special is found wherever it lies. */
+static void text_json__special_byte_anywhere_in_a_long_text__escaped(void **state)
+{
+    char text[101], expected[110];
+
+    (void)state;
+    for (size_t at = 0; at < 100; at++) {
+        memset(text, 'x', 100);
+        text[100] = '\0';
+        text[at] = '\n';
+        snprintf(expected, sizeof(expected), "\"%.*s\\n%s\"", (int)at, text, text + at + 1);
+        expect_json(text, 100, expected);
+        assert_true(text_is_utf8((const uint8_t *)text, 100));
+        text[at] = (char)0xff;
+        assert_false(text_is_utf8((const uint8_t *)text, 100));
+    }
+}
+
 static void text_json__not_utf8__replaced_byte_by_byte(void **state)
 {
     (void)state;
@@ -272,6 +290,7 @@ int main(void)
         cmocka_unit_test(text_is_utf8__overlong_and_stray_bytes__not),
         cmocka_unit_test(text_json__escapes_what_json_and_terminals_need),
         cmocka_unit_test(text_json__not_utf8__replaced_byte_by_byte),
+        cmocka_unit_test(text_json__special_byte_anywhere_in_a_long_text__escaped),
         cmocka_unit_test(text_json__any_two_bytes__a_closed_string),
         cmocka_unit_test(text_number__within_its_bounds),
         cmocka_unit_test(text_number__not_a_number_or_too_large__malformed),
