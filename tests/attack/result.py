@@ -13,9 +13,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 class Context:
     """seed: repeats a run. short: fewer samples. objects: the build's folder. results: where
-    pictures go, or None."""
+    pictures go, or None. profiles: those that the driver asks for."""
 
     def __init__(self, seed=1, short=False, objects=ROOT / "build/plain", results=None):
+        self.profiles = ("auth", "paper")
         self.seed = seed
         self.short = short
         self.objects = pathlib.Path(objects)

@@ -1,0 +1,482 @@
+/*
+ * attacker.c - the core's cryptography in an attacker's hands, for the experiments: one request a
+ * line on stdin, one answer a line on stdout. Bytes are hex, "-" is none. PACKAGE is the body of a
+ * PACKAGE, STATE a session's state as its profile keeps it (auth: the chain key; paper: Shk, Sk and
+ * salt).
+ *
+ *   hidden PACKAGE                    what lies at the public places: "ok PAYLOAD"
+ *   forge PACKAGE MESSAGE PAYLOAD     another message, and this payload at the public places
+ *   guess PROFILE TRIES PAYLOAD SEED  blind guesses through the receiver's check: "ok HITS SECONDS"
+ *   open STATE PACKAGE STEPS          does a key of this state, or of one up to STEPS later, open
+ *                                     it? "ok STEP" or "no"
+ *   scan BYTES PACKAGE STEPS          the same with every 32 bytes in BYTES, as a state and as a
+ *                                     message key: "ok TRIED" or "no TRIED"
+ *   make STATE PACKAGE MESSAGE        a package of that message, with header and cover of PACKAGE
+ *   slices PROFILE RV SALT SHK TRIES PACKAGE...   search Sk, and Shk if it is "-", among the slices
+ *                                     of Rv, such that it opens the session's first packages: "ok
+ *                                     TRIES SECONDS SHK SK" or "no TRIES SECONDS"
+ *   unseal KEY KIND NAME SEALED       a record of the cloud's vault, with the cloud's secret key
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <sodium.h>
+
+#include "cloudd/vault.h"
+#include "common/err.h"
+#include "common/package.h"
+#include "common/stego.h"
+
+#define WORDS        16
+#define PACKAGES_MAX 8
+#define TEXT_BYTES   16 /* of a guessed message */
+
+static char *word[WORDS];
+static int words;
+
+/* ---- words ---- */
+
+static void nonsense(const char *what)
+{
+    fprintf(stderr, "attacker: %s: %s\n", words > 0 ? word[0] : "", what);
+    printf("error %s\n", what);
+    fflush(stdout);
+    exit(2);
+}
+
+static void need(int ok, const char *what)
+{
+    if (!ok)
+        nonsense(what);
+}
+
+static unsigned long number(int i)
+{
+    char *end;
+    unsigned long n;
+
+    need(i < words, "a word is missing");
+    n = strtoul(word[i], &end, 10);
+    need(end != word[i] && *end == '\0', "a number is wrong");
+    return n;
+}
+
+/* Decoded in place of the word itself. */
+static struct blob bytes(int i)
+{
+    uint8_t *out;
+    size_t n = 0, len;
+
+    need(i < words, "a word is missing");
+    if (strcmp(word[i], "-") == 0)
+        return (struct blob){NULL, 0};
+    len = strlen(word[i]);
+    out = (uint8_t *)word[i];
+    need(sodium_hex2bin(out, len, word[i], len, NULL, &n, NULL) == 0 && 2 * n == len,
+         "a hex word is wrong");
+    return (struct blob){out, n};
+}
+
+static void put_hex(const uint8_t *p, size_t n)
+{
+    putchar(' ');
+    for (size_t i = 0; i < n; i++)
+        printf("%02x", p[i]);
+    if (n == 0)
+        putchar('-');
+}
+
+static void say_bytes(const uint8_t *p, size_t n)
+{
+    printf("ok");
+    put_hex(p, n);
+    putchar('\n');
+}
+
+static void decode(struct msg *m, const struct blob *body)
+{
+    need(msg_decode(m, MSG_PACKAGE, body->p, body->len) == 0, "that is no package");
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static const struct profile *profile_of(const struct msg *m)
+{
+    const struct profile *p = profile_find(m->u.package.profile);
+
+    need(p != NULL, "no such profile");
+    return p;
+}
+
+/* ---- reading and writing where `paper` hides, which no key decides ---- */
+
+static void public_places(struct stego_keys *keys)
+{
+    struct keybuf none = {.len = 0};
+
+    profile_paper.places(keys, &none);
+}
+
+static void do_hidden(void)
+{
+    uint8_t hidden[HIDDEN_MAX] = {0};
+    struct blob body = bytes(1);
+    struct pgm_view image;
+    struct stego_keys keys;
+    struct msg m;
+
+    decode(&m, &body);
+    public_places(&keys);
+    need(pgm_parse(m.u.package.image.p, m.u.package.image.len, &image) == 0, "no image");
+    need(stego_extract(image.pixels, image.width, image.height, &keys,
+                       (enum stego_code)m.u.package.codec, hidden,
+                       8 * profile_paper.hidden_bytes) == 0,
+         "cannot extract");
+    say_bytes(hidden, profile_paper.hidden_bytes);
+}
+
+static void say_package(const struct msg *m)
+{
+    size_t cap = msg_encoded_max(m);
+    uint8_t *out = malloc(cap);
+    struct wbuf w;
+
+    need(out != NULL, "no memory");
+    wbuf_init(&w, out, cap);
+    msg_encode(m, &w);
+    need(wbuf_err(&w) == 0, "cannot encode");
+    say_bytes(out, w.len);
+    free(out);
+}
+
+static void do_forge(void)
+{
+    struct blob body = bytes(1), message = bytes(2), payload = bytes(3);
+    struct pgm_view image;
+    struct stego_keys keys;
+    uint8_t *pixels, *pgm;
+    struct msg m;
+    size_t n, len;
+
+    decode(&m, &body);
+    need(pgm_parse(m.u.package.image.p, m.u.package.image.len, &image) == 0, "no image");
+    n = (size_t)image.width * image.height;
+    pixels = malloc(n);
+    pgm = malloc(n + PGM_HEADER_MAX);
+    need(pixels != NULL && pgm != NULL, "no memory");
+    memcpy(pixels, image.pixels, n);
+    public_places(&keys);
+    need(stego_embed(pixels, image.width, image.height, &keys, (enum stego_code)m.u.package.codec,
+                     payload.p, 8 * payload.len) == 0,
+         "cannot embed");
+    need(pgm_write(pgm, n + PGM_HEADER_MAX, &len, image.width, image.height, pixels) == 0,
+         "cannot write the image");
+    m.u.package.message = message;
+    m.u.package.message_bytes = (uint32_t)message.len;
+    m.u.package.image = (struct blob){pgm, len};
+    say_package(&m);
+    free(pixels);
+    free(pgm);
+}
+
+/* ---- guessing the payload ---- */
+
+/* A key of one message, as the profile holds it, from random bytes. */
+static void key_of(struct keybuf *key, const struct profile *p, const uint8_t raw[KEYBUF_MAX])
+{
+    struct wbuf w;
+
+    if (p->turn == NULL) {
+        keybuf_set(key, raw, KEY_BYTES);
+        return;
+    }
+    wbuf_init(&w, key->b, sizeof(key->b));
+    wbuf_blob(&w, &(struct blob){raw, 14 + raw[0] % 51});
+    wbuf_blob(&w, &(struct blob){raw + 64, 14 + raw[64] % 51});
+    wbuf_bytes(&w, raw + 128, KEY_BYTES);
+    key->len = w.len;
+}
+
+static void do_guess(void)
+{
+    unsigned long tries = number(2), hits = 0;
+    const struct profile *p = profile_by_name(word[1]);
+    uint8_t raw[KEYBUF_MAX + HIDDEN_MAX + TEXT_BYTES], seed[randombytes_SEEDBYTES] = {0};
+    uint8_t *hidden = raw + KEYBUF_MAX, *text = hidden + HIDDEN_MAX, message[64];
+    struct msg m = {.type = MSG_PACKAGE};
+    struct blob payload = bytes(3);
+    struct keybuf key;
+    double start = now();
+    unsigned long from = number(4) << 32;
+    size_t len;
+
+    need(p != NULL && payload.len <= p->hidden_bytes && p->field_bytes == NULL, "no such guess");
+    m.u.package.profile = p->id;
+    m.u.package.codec = STEGO_LIGHT;
+    memcpy(m.u.package.from, "alice", 6);
+    memcpy(m.u.package.to, "bob", 4);
+    for (unsigned long i = 0; i < tries; i++) {
+        unsigned long name = from + i;
+
+        memcpy(seed, &name, sizeof(name));
+        randombytes_buf_deterministic(raw, sizeof(raw), seed);
+        key_of(&key, p, raw);
+        memcpy(hidden, payload.p, payload.len);
+        m.u.package.message = (struct blob){text, TEXT_BYTES};
+        m.u.package.message_bytes = TEXT_BYTES;
+        hits += p->open(&key, &m, hidden, message, &len) == 0;
+    }
+    printf("ok %lu %.3f\n", hits, now() - start);
+}
+
+/* ---- keys that were found ---- */
+
+static int opens(const struct msg *m, const struct keybuf *key)
+{
+    struct package_opened opened;
+    int err = package_open(&opened, m, key);
+
+    package_opened_free(&opened);
+    return err == 0;
+}
+
+/* The first step at which the state opens m, or -1. */
+static long opens_within(const struct msg *m, struct keybuf state, unsigned long steps)
+{
+    const struct profile *p = profile_of(m);
+    struct keybuf key;
+
+    for (unsigned long i = 0; i <= steps; i++) {
+        if (p->take_key(&key, &state) != 0)
+            return -1;
+        if (opens(m, &key))
+            return (long)i;
+        if (p->turn != NULL)
+            return -1; /* the next state depends on what this one hid */
+    }
+    return -1;
+}
+
+static void do_open(void)
+{
+    struct blob given = bytes(1), body = bytes(2);
+    struct keybuf state;
+    struct msg m;
+    long step;
+
+    decode(&m, &body);
+    keybuf_set(&state, given.p, given.len);
+    step = opens_within(&m, state, number(3));
+    if (step < 0)
+        printf("no\n");
+    else
+        printf("ok %ld\n", step);
+}
+
+static void do_scan(void)
+{
+    struct blob hay = bytes(1), body = bytes(2);
+    unsigned long steps = number(3), tried = 0;
+    int found = 0;
+    struct msg m;
+
+    decode(&m, &body);
+    for (size_t at = 0; at + KEY_BYTES <= hay.len && !found; at++) {
+        struct keybuf key;
+
+        keybuf_set(&key, hay.p + at, KEY_BYTES);
+        found = opens(&m, &key) || opens_within(&m, key, steps) >= 0;
+        tried++;
+    }
+    printf("%s %lu\n", found ? "ok" : "no", tried);
+}
+
+static void do_make(void)
+{
+    struct blob given = bytes(1), body = bytes(2), message = bytes(3);
+    struct keybuf state, key;
+    struct package made;
+    struct pgm_view cover;
+    struct msg m;
+
+    decode(&m, &body);
+    keybuf_set(&state, given.p, given.len);
+    need(profile_of(&m)->take_key(&key, &state) == 0, "no state of this profile");
+    need(pgm_parse(m.u.package.image.p, m.u.package.image.len, &cover) == 0, "no image");
+    m.u.package.message = message;
+    need(package_make(&made, &m, &cover, &key) == 0, "cannot make a package");
+    say_bytes(made.body, made.len);
+    free(made.body);
+}
+
+/* ---- the search for I and E ---- */
+
+struct search {
+    const struct profile *profile;
+    struct blob rv, salt;
+    struct msg m[PACKAGES_MAX];
+    uint8_t hidden[PACKAGES_MAX][HIDDEN_MAX];
+    int n;
+    unsigned long tries, most;
+};
+
+/* The state that a session with these would have begun with. Of `auth` the attacker lacks what the
+ * devices agreed on between themselves: all that he can put together is the psk. */
+static void state_of(struct keybuf *state, const struct search *s, struct blob shk, struct blob sk)
+{
+    struct neg_terms t;
+    struct wbuf w;
+
+    if (s->profile->turn == NULL) {
+        memset(&t, 0, sizeof(t));
+        keybuf_set(&t.shk, shk.p, shk.len);
+        keybuf_set(&t.sk, sk.p, sk.len);
+        memcpy(t.salt, s->salt.p, KEY_BYTES);
+        neg_psk(state->b, &t);
+        state->len = KEY_BYTES;
+        return;
+    }
+    wbuf_init(&w, state->b, sizeof(state->b));
+    wbuf_blob(&w, &shk);
+    wbuf_blob(&w, &sk);
+    wbuf_bytes(&w, s->salt.p, KEY_BYTES);
+    state->len = w.len;
+}
+
+static int fits(struct search *s, struct blob shk, struct blob sk)
+{
+    struct keybuf state, key;
+
+    s->tries++;
+    state_of(&state, s, shk, sk);
+    if (s->profile->turn == NULL)
+        return opens_within(&s->m[0], state, 0) == 0;
+    for (int i = 0; i < s->n; i++) {
+        if (s->profile->take_key(&key, &state) != 0 ||
+            s->profile->open(&key, &s->m[i], s->hidden[i], NULL, NULL) != 0)
+            return 0;
+        s->profile->turn(&state, s->hidden[i]);
+    }
+    return 1;
+}
+
+/* Every slice of Rv as Sk; the one that fits, or nothing. */
+static struct blob find_sk(struct search *s, struct blob shk)
+{
+    for (size_t len = SLICE_MIN; len <= SLICE_MAX; len++)
+        for (size_t i = 0; i + len <= s->rv.len && s->tries < s->most; i++)
+            if (fits(s, shk, (struct blob){s->rv.p + i, len}))
+                return (struct blob){s->rv.p + i, len};
+    return (struct blob){NULL, 0};
+}
+
+static struct blob find_both(struct search *s, struct blob *shk)
+{
+    struct blob sk = {NULL, 0};
+
+    for (size_t len = SLICE_MIN; len <= SLICE_MAX && sk.p == NULL; len++)
+        for (size_t i = 0; i + len <= s->rv.len && sk.p == NULL && s->tries < s->most; i++) {
+            *shk = (struct blob){s->rv.p + i, len};
+            sk = find_sk(s, *shk);
+        }
+    return sk;
+}
+
+static void do_slices(void)
+{
+    struct search s = {.profile = profile_by_name(word[1])};
+    struct keybuf none = {.len = 0};
+    struct blob shk, sk;
+    double start;
+
+    need(s.profile != NULL, "no such profile");
+    s.rv = bytes(2);
+    s.salt = bytes(3);
+    need(s.salt.len == KEY_BYTES, "a salt has 32 bytes");
+    shk = bytes(4);
+    s.most = number(5);
+    for (int i = 6; i < words && s.n < PACKAGES_MAX; i++, s.n++) {
+        struct blob body = bytes(i);
+
+        decode(&s.m[s.n], &body);
+        if (s.profile->turn != NULL)
+            need(package_hidden(s.hidden[s.n], &s.m[s.n], &none) == 0, "cannot extract");
+    }
+    need(s.n > 0, "no package");
+    start = now();
+    sk = shk.p != NULL ? find_sk(&s, shk) : find_both(&s, &shk);
+    printf("%s %lu %.3f", sk.p != NULL ? "ok" : "no", s.tries, now() - start);
+    if (sk.p != NULL) {
+        put_hex(shk.p, shk.len);
+        put_hex(sk.p, sk.len);
+    }
+    putchar('\n');
+}
+
+/* ---- the cloud's own ---- */
+
+static void do_unseal(void)
+{
+    struct blob key = bytes(1), sealed = bytes(4);
+    struct noise_keypair cloud;
+    struct vault_plain plain;
+    uint8_t *copy = malloc(sealed.len + 1);
+
+    need(key.len >= KEY_BYTES && words == 5 && copy != NULL, "usage");
+    memcpy(copy, sealed.p, sealed.len);
+    memcpy(cloud.secret_key, key.p, KEY_BYTES);
+    need(crypto_scalarmult_base(cloud.public_key, cloud.secret_key) == 0, "no key");
+    int err = vault_open(&plain, &cloud, (enum vault_kind)number(2), word[3],
+                         &(struct store_bytes){copy, sealed.len});
+
+    if (err == 0)
+        say_bytes(plain.body.p, plain.body.len);
+    else
+        printf("no\n");
+    vault_plain_free(&plain);
+    free(copy);
+}
+
+static void serve(char *line)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } verbs[] = {{"hidden", do_hidden}, {"forge", do_forge},   {"guess", do_guess},
+                 {"open", do_open},     {"scan", do_scan},     {"make", do_make},
+                 {"slices", do_slices}, {"unseal", do_unseal}};
+    char *rest = NULL;
+
+    words = 0;
+    for (char *w = strtok_r(line, " \n", &rest); w != NULL && words < WORDS;
+         w = strtok_r(NULL, " \n", &rest))
+        word[words++] = w;
+    for (size_t i = 0; words > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(verbs[i].name, word[0]) == 0) {
+            verbs[i].run();
+            fflush(stdout);
+            return;
+        }
+    nonsense("no such request");
+}
+
+int main(void)
+{
+    char *line = NULL;
+    size_t room = 0;
+
+    if (sodium_init() < 0)
+        return 1;
+    while (getline(&line, &room, stdin) > 0)
+        serve(line);
+    free(line);
+    return 0;
+}
