@@ -1,7 +1,7 @@
 /*
- * table_codes.c - Table 1 of Al Sibahee 2020: the same message gives different codes, by the profile
- * `paper` itself. Usage: table_codes SIGNATURES MESSAGES, a folder of scans and how often "Hello" is
- * sent to count how many codes are different.
+ * table_codes.c - Table 1 of Al Sibahee 2020: the same message gives different codes, by the
+ * profile `paper` itself. Usage: table_codes SIGNATURES MESSAGES, a folder of scans and how often
+ * "Hello" is sent to count how many codes are different.
  *
  * Sessions of PER_SESSION messages, each with a fresh salt and slice; Sk turns after each message.
  * The SHA-1, which never leaves a device, is computed again beside the profile and must give the

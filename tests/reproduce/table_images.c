@@ -1,7 +1,8 @@
 /*
  * table_images.c - Table 4 of Al Sibahee 2020: what hiding 4 + 4 bytes (MACLESS and R^T) does to
- * covers of 128x128 pixels. Usage: table_images ROUNDS COVER..., each cover with that many keys and
- * nonces. A cover of another size is cut to its centred square and averaged down.
+ * covers of 128x128 pixels. Usage: table_images ROUNDS [+KIND] COVER..., each cover with that many
+ * keys and nonces. +KIND names the covers that follow, in the report. A cover of another size is
+ * cut to its centred square and averaged down.
  *
  * Measured on 8-bit pixels: naive parity and the project's two codes, each checked to read back.
  * Measured on unrounded pixels: the paper's own rule, before and after rounding to 8 bits.
@@ -177,14 +178,22 @@ static int load_cover(struct image *out, const char *path)
     return err;
 }
 
-static void measure_cover(const char *path, uint32_t rounds)
+static void print_text(const char *s)
 {
+    text_json(stdout, s, strlen(s));
+}
+
+static void measure_cover(const char *path, const char *kind, uint32_t rounds)
+{
+    const char *slash = strrchr(path, '/');
     struct image cover;
 
     if (load_cover(&cover, path) != 0)
         return;
-    printf("{\"row\":\"cover\",\"path\":");
-    text_json(stdout, path, strlen(path));
+    printf("{\"row\":\"cover\",\"file\":");
+    print_text(slash != NULL ? slash + 1 : path);
+    printf(",\"kind\":");
+    print_text(kind);
     printf(",\"flat\":%s", stego_is_flat(cover.pixels, SIDE, SIDE) ? "true" : "false");
     measure_code(&cover, 0, rounds);
     measure_code(&cover, STEGO_LIGHT, rounds);
@@ -197,17 +206,21 @@ static void measure_cover(const char *path, uint32_t rounds)
 
 int main(int argc, char **argv)
 {
+    const char *kind = "";
     uint64_t rounds;
 
     if (argc < 3 || text_number(argv[1], 1, 1000, &rounds) != 0) {
-        fprintf(stderr, "usage: table_images ROUNDS COVER...\n");
+        fprintf(stderr, "usage: table_images ROUNDS [+KIND] COVER...\n");
         return 2;
     }
     if (sodium_init() < 0)
         return 1;
     for (int i = 2; i < argc; i++) {
         progress("table 4: covers", (size_t)i - 2, (size_t)argc - 2);
-        measure_cover(argv[i], (uint32_t)rounds);
+        if (argv[i][0] == '+')
+            kind = argv[i] + 1;
+        else
+            measure_cover(argv[i], kind, (uint32_t)rounds);
     }
     progress("table 4: covers", (size_t)argc - 2, (size_t)argc - 2);
     return 0;

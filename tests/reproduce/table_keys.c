@@ -4,8 +4,8 @@
  * and the number of slices to draw in the count of all-zero ones.
  *
  * The min-entropy of a byte of Rv is estimated from its commonest value over all pairs of signers;
- * that of a slice is the sum over its bytes. The sum takes neighbouring bytes for independent, which
- * they are not, so it flatters the scheme.
+ * that of a slice is the sum over its bytes. The sum takes neighbouring bytes for independent,
+ * which they are not, so it flatters the scheme.
  */
 #include <math.h>
 #include <stdio.h>
