@@ -250,7 +250,7 @@ void phase_deliver(struct laps *l, struct testbed *b, const struct profile *p,
     start(l);
     write_message(&m, b, p, message);
     must(p->take_key(&key, &b->at_sender.state));
-    must(package_make(&made, &m, &b->cover, &key));
+    must(package_make(&made, &m, &b->cover, &key, 0));
     if (p->turn != NULL)
         p->turn(&b->at_sender.state, made.hidden);
     lap(l, SDS);

@@ -32,8 +32,9 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     about = (folder / "about.txt").read_text().rstrip()
     text = ["# The tables of Al Sibahee and others (2020), measured", "",
-            "Lightweight Secure Message Delivery for E2E S2S Communication in the IoT-Cloud System, "
-            "IEEE Access 8. Under each table: where ours and the printed one differ, and why.", "",
+            "Lightweight Secure Message Delivery for E2E S2S Communication in the IoT-Cloud "
+            "System, IEEE Access 8. Under each table: where ours and the printed one differ, and "
+            "why.", "",
             "```text", about, "```", ""]
     for title, source, make, drawn in TABLES:
         found = read(folder / f"{source}.jsonl")

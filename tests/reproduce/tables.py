@@ -88,8 +88,8 @@ def table_2(found):
             "every feature is a single digit 0 to 9, which has 3.3 bits at most and not 8. In our "
             f"Rv {100 * share:.0f} % of the bytes are below 10, and the rest need two or three "
             f"digits: that 14 bytes in a row are below 10 is, if bytes were independent, expected "
-            f"of {100 * share ** 14:.0f} % of the slices, of all five printed ones (115 bytes) once "
-            f"in {power(-115 * math.log10(share))} times.",
+            f"of {100 * share ** 14:.0f} % of the slices, of all five printed ones (115 bytes) "
+            f"once in {power(-115 * math.log10(share))} times.",
             "Decimal digits without separators cannot be read back (`1`, `12` and `11`, `2` look "
             "alike). Ours are carried as bytes; the hex column is what is used.")])
 
@@ -130,8 +130,8 @@ def table_3(found):
     alike = rows(found, "entropy")[0]
     return "\n\n".join([
         f"Min-entropy, estimated from {whole['pairs']} Rv of pairs of different signers, "
-        f"{whole['scans']} scans; a guesser tries a million keys a second, which is the rate behind "
-        "the printed years:",
+        f"{whole['scans']} scans; a guesser tries a million keys a second, which is the rate "
+        "behind the printed years:",
         table(["what is guessed", "bits", "tries", "time"], lines), "![slices](entropy.png)",
         bullets(
             "Different: the table raises 2 to the number of bytes. Rv has 3060 bytes, which would "
@@ -148,9 +148,9 @@ def table_3(found):
             f"At {alike['alike']} of {alike['slices']:,} places the slice of {alike['length']} "
             "bytes is one and the same for more than half of all pairs.",
             f"The estimate: minus the logarithm of the share of a byte's commonest value, added up "
-            f"over the slice. It cannot see more than {whole['ceiling']:.1f} bits in a byte with so "
-            "few pairs, and takes neighbouring bytes for independent, which flatters the scheme. "
-            "More scans would move the figures, not the finding.")])
+            f"over the slice. It cannot see more than {whole['ceiling']:.1f} bits in a byte with "
+            "so few pairs, and takes neighbouring bytes for independent, which flatters the "
+            "scheme. More scans would give better figures.")])
 
 
 # ---- Table 4 ----
@@ -234,10 +234,10 @@ def table_4(found):
             f"Different: {light:.2f} dB with `light` against {printed.PSNR} dB, because groups of "
             "carriers share a change (matrix embedding): about 8 pixels change for 64 bits. Naive "
             f"parity changes half of 64 and has {naive:.2f} dB, below the print.",
-            "The printed figure belongs to an image of unrounded numbers: its error is 97 quarters, "
-            "that is, 97 coefficients moved by 1/2, each of which moves four pixels by 1/4. How 97 "
-            "come from 64 bits, the paper does not say; the rule moves half of the coefficients "
-            "that it looks at.",
+            "The printed figure fits an image of unrounded numbers in every digit: its error is 97 "
+            "quarters, that is, 97 coefficients moved by 1/2, each of which moves four pixels by "
+            "1/4. How 97 come from 64 bits, the paper does not say; the rule moves half of the "
+            "coefficients that it looks at.",
             "Rounded to 8 bits, every such edit is gone: the image is the cover, and what is read "
             "is noise.",
             "Unrounded, what is embedded is read back with every bit wrong: the rule makes a bit 0 "
@@ -337,25 +337,25 @@ def table_6(found):
             "measured here. Only ratios within a column say something. In print a hash takes five "
             "sixths of what hiding takes; here it takes "
             f"{100 * ours['T_h'] / ours['T_ST']:.1f} %.",
-            "The print disagrees with itself. The sender's message is T_h + T_ST + T_Xor + T_shift, "
-            "110 ms by the notes, of which T_h and T_ST alone are 50 and 60 ms; the table says "
-            "22.3 ms. The receiver's is 90 ms, the table says 21.0. The cloud's registration is "
-            "744 ms, the table says 1,954. The negotiation is said to take 2,951 ms in all, but its "
-            "three parties add up to 2,915. SDS is given \"2T_ASD + T_ASD\"; we take one of them "
-            "for T_ASE, as section IV-B-1 has it and as for SDR.",
+            "The print disagrees with itself. The sender's message is T_h + T_ST + T_Xor + "
+            "T_shift, 110 ms by the notes, of which T_h and T_ST alone are 50 and 60 ms; the table "
+            "says 22.3 ms. The receiver's is 90 ms, the table says 21.0. The cloud's registration "
+            "is 744 ms, the table says 1,954. The negotiation is said to take 2,951 ms in all, but "
+            "its three parties add up to 2,915. SDS is given \"2T_ASD + T_ASD\"; we take one of "
+            "them for T_ASE, as section IV-B-1 has it and as for SDR.",
             "The salt is one multiplication in a group, and so is most of T_ASD; T_ASE is two. In "
             "print the first takes 0.001 ms and the others 222 and 300 ms.",
             "Left out in print: the cloud's work for a message, which is to extract R^T and turn "
             "both keys, and one of its encryptions: three are counted, but the salt goes to two "
             "devices and steps 3 and 5 to one each. Our cloud makes six, because Shk goes along "
             "with the salt each time.",
-            "`paper` as it runs also encodes, decodes and checks every field, and hashes the package "
-            "for its receipt. T_bio-v: "
-            f"{number(ours['Rv alone'])} us of it are union and features, the rest brings two scans "
-            "to their canvas. A device's registration is dearer than T_ASE, because the scan is "
-            "what it encrypts, and has no T_ASD, because Shk comes with the salt.",
-            "`auth` beside it: two more Diffie-Hellman messages in a negotiation (Noise KKpsk2); in "
-            "delivery a keyed BLAKE2b and 192 bits in the cover instead of SHA-1 and 64, and "
+            "`paper` as it runs also encodes, decodes and checks every field, and hashes the "
+            "package for its receipt. T_bio-v: "
+            f"{number(ours['Rv alone'])} us of it are union and features, the rest brings two "
+            "scans to their canvas. A device's registration is dearer than T_ASE, because the scan "
+            "is what it encrypts, and has no T_ASD, because Shk comes with the salt.",
+            "`auth` beside it: two more Diffie-Hellman messages in a negotiation (Noise KKpsk2); "
+            "in delivery a keyed BLAKE2b and 192 bits in the cover instead of SHA-1 and 64, and "
             "nothing for the cloud to do.",
             "Not in these figures: the hop, the disk, the network, reading image files. "
             "docs/performance.md has those.")])
