@@ -116,10 +116,12 @@ def the_printed_rule_is_not_storable():
 
 
 def attacks_stand_where_they_belong():
-    assert line(5, "8 |")[4:] == ["prevented", "-"]
-    assert line(5, "9 |")[4:] == ["**forgery succeeded**: 311 tries, 3 s", "prevented"]
-    assert line(5, "11 |")[4:] == ["-", "-"]
-    assert "desync succeeded" in line(5, " | not in the table")[4]
+    assert line(5, "8 |")[3:] == ["replay prevented, 1 of 1", "replay not measured"]
+    assert line(5, "9 |")[3:] == ["parallel not measured; **forgery succeeded** in 1 of 2",
+                                  "parallel not measured; forgery prevented, 1 of 1"]
+    assert line(5, "2 |")[3:] == ["see Table 3", ""]
+    assert line(5, " | desync")[3] == "**desync succeeded** in 1 of 1"
+    assert line(5, "forgery | two")[2:] == ["**succeeded**: tries 311; 3 s", ""]
 
 
 def times_of_every_term_and_party():

@@ -250,38 +250,53 @@ def table_4(found):
 # ---- Table 5 ----
 
 def verdict(found, names, profile):
-    """What the suite found for these experiments: succeeded if any of their cases did."""
-    seen = [r for r in found if r["attack"] in names and r["profile"] == profile]
-    if not seen:
-        return "-"
-    won = [r for r in seen if r["result"] == "succeeded"]
-    if not won:
-        return "prevented"
-    return "; ".join(f"**{r['attack']} succeeded**: {r['tries']} tries, {r['cost']}"
-                     for r in {r["attack"]: r for r in won}.values())
+    """What the suite found for these experiments, each with its cases."""
+    cells = []
+    for name in names:
+        seen = [r for r in found if r["attack"] == name and r["profile"] == profile]
+        won = [r for r in seen if r["result"] == "succeeded"]
+        if won:
+            cells.append(f"**{name} succeeded** in {len(won)} of {len(seen)}")
+        elif seen:
+            cells.append(f"{name} prevented, {len(seen)} of {len(seen)}")
+        else:
+            cells.append(f"{name} not measured")
+    return "; ".join(cells)
+
+
+def cases(found):
+    """Each case of each attack; what is not about one of the two profiles is a control."""
+    lines = {}
+    for r in found:
+        if r["profile"] in ("paper", "auth"):
+            text = f"tries {r['tries']}; {r['cost']}"
+            won = r["result"] == "succeeded"
+            lines.setdefault((r["attack"], r.get("case", "")), {})[r["profile"]] = (
+                f"**succeeded**: {text}" if won else f"prevented: {text}")
+    return table(["attack", "case", "`paper`", "`auth`"],
+                 [[*key, of.get("paper", ""), of.get("auth", "")] for key, of in lines.items()], 4)
 
 
 def table_5(found):
     elsewhere = {2: "Table 3", 3: "Table 1", 4: "Table 1", 5: "Table 2"}
+    lines = []
+    for n, (feature, names) in enumerate(printed.FEATURES, 1):
+        measured = ([verdict(found, names, "paper"), verdict(found, names, "auth")] if names else
+                    [f"see {elsewhere[n]}", ""])
+        lines.append([n, feature, "yes", *measured])
     named = {n for _, names in printed.FEATURES for n in names}
-    more = sorted({r["attack"] for r in found} - named)
-    lines = [[n, feature, "yes", ", ".join(names) or f"none; see {elsewhere[n]}",
-              verdict(found, names, "paper"), verdict(found, names, "auth")]
-             for n, (feature, names) in enumerate(printed.FEATURES, 1)]
-    lines += [["", "not in the table", "", name, verdict(found, (name,), "paper"),
-               verdict(found, (name,), "auth")] for name in more]
-    text = [table(["", "feature", "printed", "experiment", "measured, `paper`",
-                   "measured, `auth`"], lines, 6)]
-    if found:
-        text.append(bullets(
-            "Different: the printed column is argued, ours is what an attacker reached against "
-            "running programs; docs/attacks.md says how, and what counts as success.",
-            "Where an experiment also succeeds against `auth`, that is how it is."))
-    else:
-        text.append("Not measured in this run: the attack suite did not run. `scripts/reproduce` "
-                    "without `--short` runs it when it is there; `--attacks FILE` takes what it "
-                    "printed before.")
-    return "\n\n".join(text)
+    for name in dict.fromkeys(r["attack"] for r in found if r["attack"] not in named):
+        lines.append(["", name, "not in the table", verdict(found, (name,), "paper"),
+                      verdict(found, (name,), "auth")])
+    text = [table(["", "feature", "printed", "measured, `paper`", "measured, `auth`"], lines, 5)]
+    if not found:
+        return "\n\n".join([*text, "Not measured in this run, see `attacks` above. Without "
+                            "`--short`, `scripts/reproduce` runs the attack suite; `--attacks "
+                            "FILE` takes what it printed before."])
+    return "\n\n".join([*text, "Each case, with what it took:", cases(found), bullets(
+        "Different: the printed column is argued, ours is what an attacker reached against running "
+        "programs; docs/attacks.md says how, and what counts as success.",
+        "Where an attack succeeds against `auth`, too, that is how it is.")])
 
 
 # ---- Table 6 ----
