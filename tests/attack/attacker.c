@@ -312,7 +312,7 @@ static void do_make(void)
     need(profile_of(&m)->take_key(&key, &state) == 0, "no state of this profile");
     need(pgm_parse(m.u.package.image.p, m.u.package.image.len, &cover) == 0, "no image");
     m.u.package.message = message;
-    need(package_make(&made, &m, &cover, &key) == 0, "cannot make a package");
+    need(package_make(&made, &m, &cover, &key, 0) == 0, "cannot make a package");
     say_bytes(made.body, made.len);
     free(made.body);
 }

@@ -165,7 +165,7 @@ static void protect(struct request *r)
     struct msg m;
 
     fill(&m, r, &key, message);
-    int err = package_make(&made, &m, &cover, &key);
+    int err = package_make(&made, &m, &cover, &key, 0);
 
     if (err == 0 && (msg_decode(&m, MSG_PACKAGE, made.body, made.len) != 0 ||
                      pgm_parse(m.u.package.image.p, m.u.package.image.len, &stego) != 0))
