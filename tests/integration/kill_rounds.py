@@ -2,7 +2,7 @@
 """kill_rounds.py - kill -9 of the three programs and other faults at random instants, and what must
 hold after them.
 
-    kill_rounds.py [--rounds N] [--seed S] [--faults KIND,...] [--kill PROGRAM,...]
+    kill_rounds.py [--rounds N] [--seed S] [--faults KIND,...] [--kill PROGRAM,...] [--profile P]
 
 A cloud and two devices that send to each other without pause. In every round one of the programs
 is killed and started again, or a fault of another kind happens (faults.py): cut (connections are
@@ -63,12 +63,14 @@ class Direction:
     def start_sds(self):
         self.sds = self.bed.start("sds", "run", "--home", self.bed.path(self.sender), "--to",
                                   self.receiver, "--covers", self.bed.covers, "--json",
+                                  "--profile", self.bed.profile, *self.bed.research,
                                   on_line=self.on_status, stdin=True)
         os.set_blocking(self.sds.process.stdin.fileno(), False)
 
     def start_sdr(self):
         self.sdr = self.bed.start("sdr", "run", "--home", self.bed.path(self.receiver), "--json",
-                                  "--inbox", self.inbox, on_line=self.on_shown)
+                                  "--inbox", self.inbox, *self.bed.research,
+                                  on_line=self.on_shown)
 
     def on_status(self, line):
         status = json.loads(line)
@@ -258,8 +260,15 @@ class Rounds:
         self.bed.enrol("bert", "synth2a.pgm")
         for d in self.directions:
             d.start_sdr()
+        wait_until(f"the receivers offer {self.bed.profile}", self.profile_is_offered, 20)
+        for d in self.directions:
             d.start_sds()
         self.feeder.start()
+
+    def profile_is_offered(self):
+        """A device takes part in research from the first time on that its receiver says so."""
+        lines = self.bed.run("cloudd", "devices", "--home", self.bed.path("cloud"), "--json")
+        return all(self.bed.profile in json.loads(l)["profiles"] for l in lines.splitlines())
 
     def feed(self):
         try:
@@ -383,6 +392,7 @@ def main():
     p.add_argument("--kill", default="cloudd,cloudd,cloudd,sds,sdr",
                    help="programs, each as often as it is named")
     p.add_argument("--faults", default="kill", help=f"kinds, of {','.join(KINDS)}, or all")
+    p.add_argument("--profile", default="auth", help="of the messages")
     args = p.parse_args()
     kinds = list(KINDS) if args.faults == "all" else args.faults.split(",")
     if not set(kinds) <= set(KINDS):
@@ -393,7 +403,7 @@ def main():
     disk = Disk(folder)
     if "disk" in kinds:
         disk.mount()
-    bed = Testbed(folder)
+    bed = Testbed(folder, args.profile)
     rounds = Rounds(bed, random.Random(args.seed), args.kill.split(","), kinds)
     signal.signal(signal.SIGINT, rounds.interrupt)
     try:

@@ -88,8 +88,10 @@ class Program:
 class Testbed:
     """A scratch folder with a cloud that keeps its port, and homes of devices."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, profile="auth"):
         self.folder = folder
+        self.profile = profile
+        self.research = () if profile in ("auth", "sealed") else ("--allow-research",)
         self.cloud = None
         self.programs = []
         self.port = self.cloud_port = free_port()  # another port: a proxy's
@@ -126,7 +128,7 @@ class Testbed:
     def start_cloud(self):
         listening = threading.Event()
         self.cloud = self.start("cloudd", "run", "--home", self.path("cloud"), "--listen",
-                                f"127.0.0.1:{self.cloud_port}", *self.cloud_options,
+                                f"127.0.0.1:{self.cloud_port}", *self.cloud_options, *self.research,
                                 on_line=lambda line: listening.set())
         if not listening.wait(20):
             raise Failure("cloudd does not listen")
