@@ -9,11 +9,11 @@ command -v gnuplot >/dev/null || skip "gnuplot is not installed"
 
 image texture "$work/mine.pgm" 300 200 || fail "a cover of one's own"
 cat >"$work/attacks.jsonl" <<'LINES'
-{"attack":"replay","profile":"paper","case":"one","result":"prevented","tries":7,"cost":"1 s"}
-{"attack":"forgery","profile":"paper","case":"one","result":"prevented","tries":1,"cost":"2 s"}
-{"attack":"forgery","profile":"paper","case":"two","result":"succeeded","tries":311,"cost":"3 s"}
-{"attack":"forgery","profile":"auth","case":"one","result":"prevented","tries":311,"cost":"4 s"}
-{"attack":"desync","profile":"paper","case":"one","result":"succeeded","tries":1,"cost":"5 s"}
+{"attack":"replay","profile":"paper","case":"one","result":"prevented","tries":7,"cost":"1 s","note":"a"}
+{"attack":"forgery","profile":"paper","case":"one","result":"prevented","tries":1,"cost":"2 s","note":"b"}
+{"attack":"forgery","profile":"paper","case":"two","result":"succeeded","tries":311,"cost":"3 s","note":"c"}
+{"attack":"forgery","profile":"auth","case":"one","result":"prevented","tries":311,"cost":"4 s","note":"d"}
+{"attack":"desync","profile":"paper","case":"one","result":"succeeded","tries":1,"cost":"5 s","note":"e"}
 LINES
 
 scripts/reproduce --short --signatures tests/data/signatures --cover "$work/mine.pgm" \

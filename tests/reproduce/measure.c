@@ -29,6 +29,14 @@ void *must_alloc(size_t n)
     return p;
 }
 
+double cpu_now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
 void progress(const char *what, size_t done, size_t total)
 {
     if (done == 0 || done == total || done * 10 / total != (done - 1) * 10 / total)

@@ -22,6 +22,10 @@ void die(const char *what) __attribute__((noreturn));
 void must(int err);
 void *must_alloc(size_t n);
 
+/* Microseconds of CPU that this program has had: for what is long enough to be interrupted by the
+ * other programs of a busy machine. Reading it takes a part of a microsecond. */
+double cpu_now_us(void);
+
 /* "table 3: pairs 20 of 91" on stderr, at the start, at the end and at each tenth between. */
 void progress(const char *what, size_t done, size_t total);
 

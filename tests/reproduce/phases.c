@@ -14,13 +14,13 @@ static const char sender_id[] = "sds", receiver_id[] = "sdr";
 static void start(struct laps *l)
 {
     memset(l, 0, sizeof(*l));
-    l->since = bench_now_us();
+    l->since = cpu_now_us();
 }
 
 /* What was done since the last lap was this party's work. */
 static void lap(struct laps *l, enum party who)
 {
-    double now = bench_now_us();
+    double now = cpu_now_us();
 
     l->us[who] += now - l->since;
     l->since = now;

@@ -14,7 +14,7 @@
 
 enum party { SDS, SDR, CLOUD, PARTIES };
 
-/* Microseconds of each party in one run of a phase. */
+/* Microseconds of CPU of each party in one run of a phase. */
 struct laps {
     double us[PARTIES];
     double since;

@@ -24,7 +24,7 @@ FEATURES = (
     ("Provides authentication code anonymity for each session", ()),
     ("Provides a temporary variable-length bio-salt key", ()),
     ("Provides mutual authentication", ("mitm",)),
-    ("Double-stegging to secure passing parameters", ("visual", "statistical", "image")),
+    ("Double-stegging to secure passing parameters", ("visual", "statistical")),
     ("Prevents replay attacks", ("replay",)),
     ("Prevents parallel session and forgery attacks", ("parallel", "forgery")),
     ("Prevents MITM attacks", ("mitm",)),

@@ -2,7 +2,8 @@
 """report.py FOLDER - the report of scripts/reproduce from the figures in a folder.
 
 Reads codes.jsonl (Table 1), keys.jsonl (2, 3), images.jsonl (4), attacks.jsonl (5, may be missing),
-times.jsonl (6) and about.txt; writes report.md and the plots beside them.
+times.jsonl (6) and about.txt; writes report.md, attacks.md (each case of Table 5) and the plots
+beside them.
 """
 import json
 import pathlib
@@ -41,6 +42,9 @@ def main():
         text += [f"## {title}", "", make(found), ""]
         for plot in drawn:
             plot(folder, found)
+    attacks = read(folder / "attacks.jsonl")
+    if attacks:
+        (folder / "attacks.md").write_text(f"# Each case of Table 5\n\n{tables.cases(attacks)}\n")
     (folder / "report.md").write_text("\n".join(text))
     print(folder / "report.md")
 

@@ -269,10 +269,9 @@ def cases(found):
     lines = {}
     for r in found:
         if r["profile"] in ("paper", "auth"):
-            text = f"tries {r['tries']}; {r['cost']}"
-            won = r["result"] == "succeeded"
+            result = "**succeeded**" if r["result"] == "succeeded" else r["result"]
             lines.setdefault((r["attack"], r.get("case", "")), {})[r["profile"]] = (
-                f"**succeeded**: {text}" if won else f"prevented: {text}")
+                f"{result}: {r['note']} (tries {r['tries']}; {r['cost']})")
     return table(["attack", "case", "`paper`", "`auth`"],
                  [[*key, of.get("paper", ""), of.get("auth", "")] for key, of in lines.items()], 4)
 
@@ -293,7 +292,7 @@ def table_5(found):
         return "\n\n".join([*text, "Not measured in this run, see `attacks` above. Without "
                             "`--short`, `scripts/reproduce` runs the attack suite; `--attacks "
                             "FILE` takes what it printed before."])
-    return "\n\n".join([*text, "Each case, with what it took:", cases(found), bullets(
+    return "\n\n".join([*text, "[attacks.md](attacks.md) has each case.", bullets(
         "Different: the printed column is argued, ours is what an attacker reached against running "
         "programs; docs/attacks.md says how, and what counts as success.",
         "Where an attack succeeds against `auth`, too, that is how it is.")])
@@ -339,10 +338,10 @@ def table_6(found):
               number(1000 * ms / ours[name]) if ours[name] else "-"]
              for name, ms in printed.TERMS.items()]
     return "\n\n".join([
-        "Each term; ours are medians:",
+        "Each term; ours are medians, T_bio-v in CPU time:",
         table(["term", "", "printed, ms", "ours, us", "printed / ours"], terms, 2),
         "![terms](terms.png)",
-        "Each party in each phase. Printed and its sum in ms, ours in us:",
+        "Each party in each phase. Printed and its sum in ms, ours in us of CPU:",
         table(["phase", "party", "formula", "printed, ms", "its own terms added, ms",
                "the same with our terms, us", "`paper` as it runs, us", "`auth` as it runs, us"],
               phase_rows(found), 3),
@@ -371,6 +370,6 @@ def table_6(found):
             "is what it encrypts, and has no T_ASD, because Shk comes with the salt.",
             "`auth` beside it: two more Diffie-Hellman messages in a negotiation (Noise KKpsk2); "
             "in delivery a keyed BLAKE2b and 192 bits in the cover instead of SHA-1 and 64, and "
-            "nothing for the cloud to do.",
+            "nothing for the cloud to do but to decode.",
             "Not in these figures: the hop, the disk, the network, reading image files. "
             "docs/performance.md has those.")])
