@@ -29,9 +29,14 @@ compare() {
 
 rm -f demo-out/*.png
 scripts/demo >"$work/said" 2>&1 || fail "scripts/demo ends with $?"
-[ "$(grep -c 'reads, verified: "' "$work/said")" -eq 4 ] || fail "not four messages"
+[ "$(grep -c 'reads, verified: "' "$work/said")" -eq 7 ] || fail "not seven messages"
+[ "$(grep -c 'profile auth, suite none' "$work/said")" -eq 4 ] || fail "auth is not shown"
+[ "$(grep -c 'profile sealed, suite xchacha20-poly1305' "$work/said")" -eq 2 ] || fail "sealed is not shown"
+grep -q 'files of the cloud reads: "No sugar."' "$work/said" || fail "auth can be read at the cloud"
+[ "$(grep -c 'files of the cloud does not find the words' "$work/said")" -eq 1 ] ||
+    fail "sealed cannot be read at the cloud"
 nothing_is_left
-echo "ok - four messages are delivered, nothing is left"
+echo "ok - seven messages are delivered, nothing is left"
 
 changed=$(sed -n 's/.* by changing \([0-9]*\) pixels.*/\1/p' "$work/said" | head -n 1)
 [ "$(compare cover)" -eq 0 ] || fail "cover.png is not the cover"

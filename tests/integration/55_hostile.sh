@@ -74,9 +74,32 @@ never '"status":"rejected"'
 against unsaved 0 send --timeout 30
 says "could not be saved"
 
+# A cloud that steers the choice of a suite: towards a weaker one, none, or another profile.
+against suites 1 send --profile sealed --timeout 5
+says "a check of the negotiation failed"
+never receipted
+against steered 1 send --profile sealed --timeout 5
+says "a check of the negotiation failed"
+says "the cloud allows only these suites: chacha20-poly1305"
+never receipted
+never '"session"'
+
+against nosuite 3 send --profile sealed --timeout 10
+says "no suite in common: alice has xchacha20-poly1305,"
+says "; bob has chacha20-poly1305,200; the cloud allows none"
+
+# A sealed message at a cloud that tries every secret it has.
+against read 0 send --profile sealed --timeout 10
+
 # Altered packages before and after the genuine one, which comes twice and is shown once.
 against bob 3 timeout 20 "$build/sdr" run --json --count 9
 [ "$(grep -c '"verified":false' "$work/said")" = 8 ] || fail "the altered packages"
 [ "$(grep -c '"verified":true.*"text":"genuine"' "$work/said")" = 1 ] || fail "the genuine one"
+never forgery
+
+against forge 3 timeout 20 "$build/sdr" run --json --count 9
+[ "$(grep -c '"verified":false' "$work/said")" = 8 ] || fail "the altered sealed packages"
+[ "$(grep -c '"profile":"sealed".*"verified":true.*"text":"genuine"' "$work/said")" = 1 ] ||
+    fail "the genuine sealed one"
 never forgery
 echo "hostile: the devices believed nothing"

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <sys/stat.h>
 
+#include "common/err.h"
 #include "common/package.h"
 #include "common/profile.h"
 #include "common/secret.h"
@@ -482,6 +483,184 @@ static void scenario_unsaved(void)
     send_receipt(&keys, &p, digest, RECEIPT_VERIFIED);
 }
 
+/* ---- suites and sealed messages, against sds ---- */
+
+/* Ways to steer the choice of a suite: the first ones contradict what alice offered or can compute;
+ * the last ones are sound in themselves, and only bob knows better. */
+enum steer {
+    STEER_HER_LIST,
+    STEER_HER_ORDER,
+    STEER_SECOND_BEST,
+    STEER_NONE,
+    STEER_NOT_ALLOWED,
+    STEER_PROFILE,
+    STEER_HIS_LIST,
+    STEER_ALLOWED,
+    STEER_END
+};
+
+static void steer(struct neg_terms *t, enum steer how)
+{
+    struct list *hers = &t->i_offer.suites, *his = &t->r_offer.suites;
+    uint8_t second = SUITE_CHACHA20_POLY1305;
+
+    switch (how) {
+    case STEER_HER_LIST:
+        *hers = (struct list){1, {second}};
+        break;
+    case STEER_HER_ORDER:
+        hers->v[0] = second;
+        hers->v[1] = SUITE_XCHACHA20_POLY1305;
+        break;
+    case STEER_SECOND_BEST:
+    case STEER_NOT_ALLOWED:
+        break;
+    case STEER_NONE:
+        t->choice.suite = SUITE_NONE;
+        return;
+    case STEER_PROFILE:
+        t->i_offer.profiles = t->r_offer.profiles;
+        t->choice = (struct choice){PROFILE_AUTH, SUITE_NONE, t->choice.codec};
+        return;
+    case STEER_HIS_LIST:
+        *his = (struct list){1, {second}};
+        break;
+    case STEER_ALLOWED:
+        t->allowed = (struct list){1, {second}};
+        break;
+    case STEER_END:
+        return;
+    }
+    if (how == STEER_NOT_ALLOWED)
+        t->allowed = (struct list){1, {second}}; /* and the first is chosen nevertheless */
+    else
+        t->choice.suite = second;
+}
+
+/* Step 1 with these terms, to alice. */
+static void tell_alice(const struct neg_terms *t, uint64_t request)
+{
+    send_peer(&alice, bob.public_key);
+    send_salt(&alice, t, request, t->negotiation);
+}
+
+/* A cloud that steers the choice: no step 2, or no session. */
+static void steer_alice(enum steer from, enum steer to)
+{
+    uint8_t request[256], noise[256];
+    struct neg_terms t, told;
+    struct session_keys keys;
+    struct noise_handshake hs;
+    struct msg m;
+    struct offer o;
+    size_t n;
+
+    attached(&m);
+    for (enum steer how = from; how < to; how++) {
+        expect(&at, &m, MSG_OPEN); /* nothing else came of the one before */
+        o = offer_of(&m.u.open);
+        CHECK(o.profiles.n == 1 && o.profiles.v[0] == PROFILE_SEALED);
+        CHECK(o.suites.v[0] == SUITE_XCHACHA20_POLY1305);
+        new_terms(&t, &o);
+        t.r_offer.profiles = (struct list){2, {PROFILE_AUTH, PROFILE_SEALED}};
+        told = t;
+        steer(&told, how);
+        tell_alice(&told, m.u.open.request);
+        if (how < STEER_HIS_LIST)
+            continue;
+        expect(&at, &m, MSG_NEG_REQUEST);
+        n = m.u.neg_request.noise.len;
+        memcpy(request, m.u.neg_request.noise.p, n);
+        /* bob, who knows his own list and hears the truth, cannot read it */
+        CHECK(neg_noise_start(&hs, &t, 0, &bob, alice.public_key) == 0);
+        CHECK(noise_read(&hs, request, n, noise, 0, &n) == ERR_AUTH);
+        /* and one that answers all the same is not believed */
+        n = bobs_part(&told, request, m.u.neg_request.noise.len, noise, &keys);
+        noise[n - 1] ^= 1;
+        send_result(&told, &(struct blob){noise, n});
+    }
+    expect(&at, &m, MSG_OPEN);
+}
+
+static void scenario_suites(void)
+{
+    steer_alice(0, STEER_NOT_ALLOWED);
+}
+
+/* Waits between her tries grow, so in two parts. */
+static void scenario_steered(void)
+{
+    steer_alice(STEER_NOT_ALLOWED, STEER_END);
+}
+
+/* A list that has nothing in common with hers: the end, with everybody's suites. */
+static void scenario_nosuite(void)
+{
+    struct msg m, reject = {.type = MSG_NEG_REJECT};
+    struct msg_neg_reject *r = &reject.u.neg_reject;
+
+    attached(&m);
+    expect(&at, &m, MSG_OPEN);
+    r->request = m.u.open.request;
+    text_copy(r->peer, sizeof(r->peer), "bob");
+    r->reason = REASON_NO_SUITE;
+    r->i_suites = m.u.open.suites;
+    r->r_suites = (struct list){2, {SUITE_CHACHA20_POLY1305, 200}};
+    r->allowed = (struct list){1, {SUITE_NONE}};
+    send_msg(&at, &reject);
+    expect_gone();
+}
+
+/* Try to open a package with a secret that the cloud has. */
+static void cannot_open(const struct msg *m, const void *secret, uint8_t suite)
+{
+    struct package_opened opened;
+    struct keybuf state = {0}, key;
+
+    keybuf_set(&state, secret, KEY_BYTES);
+    keybuf_append(&state, &suite, 1);
+    CHECK(package_open(&opened, m, &state) == ERR_AUTH);
+    package_opened_free(&opened);
+    CHECK(profile_sealed.take_key(&key, &state) == 0);
+    CHECK(package_open(&opened, m, &key) == ERR_AUTH);
+    package_opened_free(&opened);
+}
+
+/* Alice's sealed message at a cloud that has all that a cloud has: it sees a size class. */
+static void scenario_read(void)
+{
+    uint8_t request[256], noise[256], digest[DIGEST_BYTES], psk[KEY_BYTES];
+    const uint8_t *secrets[] = {shk, psk, NULL, NULL, cloud.secret_key};
+    struct session_keys keys;
+    struct package_opened opened;
+    struct keybuf key;
+    struct neg_terms t;
+    struct msg m;
+    size_t n;
+
+    attached(&m);
+    n = to_step_2(&t, request);
+    CHECK(t.choice.profile == PROFILE_SEALED && t.choice.suite == SUITE_XCHACHA20_POLY1305);
+    n = bobs_part(&t, request, n, noise, &keys);
+    send_result(&t, &(struct blob){noise, n});
+    expect(&at, &m, MSG_NEG_CONFIRM);
+    expect(&at, &m, MSG_PACKAGE);
+    package_digest(digest, at.body, at.body_len);
+    CHECK(memmem(at.body, at.body_len, "hello", 5) == NULL);
+    CHECK(m.u.package.message_bytes == 64 && m.u.package.message.len == 64);
+    neg_psk(psk, &t);
+    secrets[2] = t.salt;
+    secrets[3] = t.sk.b;
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+        cannot_open(&m, secrets[i], t.choice.suite);
+    keybuf_append(&keys.state, &t.choice.suite, 1); /* bob can */
+    CHECK(profile_sealed.take_key(&key, &keys.state) == 0);
+    CHECK(package_open(&opened, &m, &key) == 0);
+    CHECK(opened.message.len == 5 && memcmp(opened.message.p, "hello", 5) == 0);
+    package_opened_free(&opened);
+    send_receipt(&keys, &m.u.package, digest, RECEIPT_VERIFIED);
+}
+
 /* ---- against sdr ---- */
 
 static void send_forward(const struct neg_terms *t, const uint8_t *noise, size_t len)
@@ -538,6 +717,25 @@ static void bad_negotiations(const struct offer *o)
     told = t;
     told.choice.codec = 2; /* not the first in common */
     CHECK(ask_bob(&t, &told, &hs, &m) == REASON_CHECK_FAILED);
+    for (int i = 0; i < 4; i++) {
+        new_terms(&t, o);
+        told = t;
+        if (i == 0)
+            told.i_offer.suites =
+                (struct list){1, {SUITE_NONE}}; /* lists that lead to the same choice */
+        if (i == 1)
+            told.allowed = (struct list){1, {SUITE_NONE}};
+        if (i == 2)
+            told.allowed.v[0] = 200;
+        if (i == 3)
+            told.choice.suite =
+                SUITE_CHACHA20_POLY1305; /* not one of the profile's, or not first */
+        CHECK(ask_bob(&t, &told, &hs, &m) == REASON_CHECK_FAILED);
+    }
+    new_terms(&t, o);
+    told = t;
+    told.r_offer.suites.n--; /* bob's own set */
+    CHECK(ask_bob(&t, &told, &hs, &m) == REASON_STALE);
     new_terms(&t, o);
     told = t;
     text_copy(told.responder, sizeof(told.responder), "carol");
@@ -553,14 +751,16 @@ static void bad_negotiations(const struct offer *o)
 }
 
 /* A package of the session; `twist` changes something of it behind alice's back. */
-static void send_twisted(const struct session_keys *k, const struct keybuf *key, int twist)
+static void send_twisted(const struct session_keys *k, const struct keybuf *key, uint8_t profile,
+                         int twist)
 {
     struct pgm_view cover = {SIDE, SIDE, pixels};
     struct msg m = {.type = MSG_PACKAGE};
     struct msg_package *p = &m.u.package;
+    uint8_t forged[64];
     struct package made;
 
-    p->profile = PROFILE_AUTH;
+    p->profile = profile;
     p->codec = 1;
     memcpy(p->session, k->session, SESSION_ID_BYTES);
     p->seq = 1;
@@ -569,8 +769,11 @@ static void send_twisted(const struct session_keys *k, const struct keybuf *key,
     p->message = (struct blob){(const uint8_t *)"genuine", 7};
     CHECK(package_make(&made, &m, &cover, key, 0) == 0);
     CHECK(msg_decode(&m, MSG_PACKAGE, made.body, made.len) == 0);
+    CHECK(p->message.len <= sizeof(forged));
+    memcpy(forged, p->message.p, p->message.len);
+    memcpy(forged, "forgery", 7);
     if (twist == 1)
-        p->message.p = (const uint8_t *)"forgery";
+        p->message.p = forged;
     if (twist == 2)
         p->seq = 2;
     if (twist == 3)
@@ -589,42 +792,74 @@ static void send_twisted(const struct session_keys *k, const struct keybuf *key,
     free(made.body);
 }
 
-/* Everything wrong before one genuine package, which bob shows once. */
-static void scenario_bob(void)
+/* A session with bob in this profile, and the key of its first message. */
+static void agree(const struct offer *o, uint8_t profile, struct session_keys *keys,
+                  struct keybuf *key)
 {
-    struct session_keys keys;
     struct noise_handshake hs;
-    uint8_t mac[MAC_BYTES], none[1];
-    struct keybuf key;
     struct neg_terms t;
-    struct offer o;
     struct msg m;
+    uint8_t none[1];
     size_t n;
 
-    attached(&m);
-    o = (struct offer){m.u.attach.profiles, m.u.attach.suites, m.u.attach.codecs};
-    bad_negotiations(&o);
-    new_terms(&t, &o);
+    new_terms(&t, o);
+    t.i_offer.profiles = (struct list){1, {profile}};
+    CHECK(offer_choose(&t.choice, &t.i_offer, &t.r_offer, &t.allowed) == 0);
     CHECK(ask_bob(&t, &t, &hs, &m) == REASON_NONE);
     CHECK(neg_body_check(&t, &m.u.neg_answer.sealed, &cloud) == 0);
     CHECK(noise_read(&hs, m.u.neg_answer.noise.p, m.u.neg_answer.noise.len, none, 0, &n) == 0);
-    CHECK(neg_session_keys(&hs, &keys) == 0);
-    CHECK(profile_auth.take_key(&key, &keys.state) == 0);
+    CHECK(neg_session_keys(&hs, keys) == 0);
+    if (profile == PROFILE_SEALED)
+        keybuf_append(&keys->state, &t.choice.suite, 1);
+    CHECK(profile_find(profile)->take_key(key, &keys->state) == 0);
+}
+
+/* Everything wrong before one genuine package, which bob shows once. */
+static void deliver_to_bob(const struct offer *o, uint8_t profile)
+{
+    struct session_keys keys;
+    uint8_t mac[MAC_BYTES];
+    struct keybuf key;
+    struct msg m;
+
+    agree(o, profile, &keys, &key);
     for (int twist = 1; twist <= 7; twist++) {
-        send_twisted(&keys, &key, twist);
+        send_twisted(&keys, &key, profile, twist);
         expect(&at, &m, MSG_RECEIPT);
         CHECK(m.u.receipt.status == RECEIPT_REJECTED || m.u.receipt.status == RECEIPT_UNVERIFIABLE);
     }
-    send_twisted(&keys, &key, 0);
+    send_twisted(&keys, &key, profile, 0);
     for (int i = 0; i < 2; i++) {
         expect(&at, &m, MSG_RECEIPT);
         CHECK(m.u.receipt.status == RECEIPT_VERIFIED && m.u.receipt.index == 0);
         receipt_mac(mac, keys.receipt, &m.u.receipt);
         CHECK(memcmp(mac, m.u.receipt.mac, MAC_BYTES) == 0);
     }
-    send_twisted(&keys, &key, 1); /* another under its name */
+    send_twisted(&keys, &key, profile, 1); /* another under its name */
     expect(&at, &m, MSG_RECEIPT);
     CHECK(m.u.receipt.status == RECEIPT_REJECTED);
+}
+
+static void scenario_bob(void)
+{
+    struct offer o;
+    struct msg m;
+
+    attached(&m);
+    o = (struct offer){m.u.attach.profiles, m.u.attach.suites, m.u.attach.codecs};
+    bad_negotiations(&o);
+    deliver_to_bob(&o, PROFILE_AUTH);
+}
+
+static void scenario_forge(void)
+{
+    struct offer o;
+    struct msg m;
+
+    attached(&m);
+    o = (struct offer){m.u.attach.profiles, m.u.attach.suites, m.u.attach.codecs};
+    send_peer(&bob, alice.public_key);
+    deliver_to_bob(&o, PROFILE_SEALED);
 }
 
 static const struct {
@@ -635,7 +870,9 @@ static const struct {
     {"frames", scenario_frames, 0},     {"terms", scenario_terms, 0},
     {"key", scenario_key, 0},           {"result", scenario_result, 0},
     {"receipts", scenario_receipts, 0}, {"unsaved", scenario_unsaved, 0},
-    {"bob", scenario_bob, 1},
+    {"suites", scenario_suites, 0},     {"steered", scenario_steered, 0},
+    {"nosuite", scenario_nosuite, 0},   {"read", scenario_read, 0},
+    {"bob", scenario_bob, 1},           {"forge", scenario_forge, 1},
 };
 
 int main(int argc, char **argv)
