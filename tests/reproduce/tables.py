@@ -80,7 +80,7 @@ def table_2(found):
                    [[n + 1, i, e, length, len(value), f"`{value}`"]
                     for n, (i, e, length, value) in enumerate(printed.KEYS)])
     return "\n\n".join([
-        "Five salt keys from one real Rv, drawn as the cloud draws them; the value is, as in the "
+        "Five salt keys from one Rv, drawn as the cloud draws them; the value is, as in the "
         "paper, each byte in decimal, one after the other:", ours, "Printed:", theirs,
         bullets(
             "The same: length is E - I + 1, both ends included.",
@@ -89,7 +89,7 @@ def table_2(found):
             f"Rv {100 * share:.0f} % of the bytes are below 10, and the rest need two or three "
             f"digits: that 14 bytes in a row are below 10 is, if bytes were independent, expected "
             f"of {100 * share ** 14:.0f} % of the slices, of all five printed ones (115 bytes) "
-            f"once in {power(-115 * math.log10(share))} times.",
+            f"once in {power(-115 * math.log10(share))}.",
             "Decimal digits without separators cannot be read back (`1`, `12` and `11`, `2` look "
             "alike). Ours are carried as bytes; the hex column is what is used.")])
 
