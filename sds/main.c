@@ -3,8 +3,9 @@
 
 #include "common/agent/enroll.h"
 #include "common/agent/lab.h"
+#include "common/agent/run.h"
 #include "common/secret.h"
-#include "sds/sds.h"
+#include "sds/send.h"
 
 #define DEVICE_OPTIONS "home cloud hop peer-key suites allow-research json"
 #define DEVICE_ABOUT                                                                               \
@@ -31,15 +32,19 @@ static const struct command commands[] = {
      "  --no-wait            leave it in the outbox or with the cloud, and exit 0\n"
      "  --timeout S          give up waiting after S seconds (30) and exit 1\n" DEVICE_ABOUT,
      send_run},
-    {"run", DEVICE_OPTIONS " to covers profile stego no-pad", "--home DIR --to ID --covers FOLDER",
+    {"run", DEVICE_OPTIONS " to covers profile stego no-pad talk accept inbox",
+     "--home DIR --to ID --covers FOLDER [--talk]",
      "Send one message a line from stdin, until its end and all are receipted.\n\n"
      "  --to ID              the receiver\n"
      "  --covers FOLDER      pictures, used in turn\n"
      "  --profile P          auth (in clear, the default), sealed (encrypted), or with\n"
      "                       --allow-research: paper\n"
      "  --stego CODE         light or stealth\n"
-     "  --no-pad             let the length of encrypted messages be seen (sealed)\n" DEVICE_ABOUT,
-     lines_run},
+     "  --no-pad             let the length of encrypted messages be seen (sealed)\n"
+     "  --talk               also receive, and show what comes back, as sdr run does\n"
+     "  --accept ID,...|any  with --talk: who may open a session with us (any enrolled device)\n"
+     "  --inbox FOLDER       with --talk: also save what comes as files there\n" DEVICE_ABOUT,
+     run_sending},
     {"peers", PEERS_OPTIONS, PEERS_USAGE, PEERS_ABOUT, peers_run},
 };
 

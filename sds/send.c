@@ -1,5 +1,5 @@
 /* send.c - `sds send`: one message to one or several receivers, and wait for their word. */
-#include "sds/sds.h"
+#include "sds/send.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "common/agent/cover.h"
+#include "common/agent/device.h"
+#include "common/agent/report.h"
 #include "common/err.h"
 
 #define RECEIVERS_MAX    256
@@ -297,7 +299,7 @@ static int conclude(const struct sending *s)
     for (size_t i = 0; i < s->n; i++) {
         const struct target *t = &s->targets[i];
 
-        report_item(&t->item, t->status, t->reason, s->o->json);
+        report_item(&t->item, t->status, t->reason, s->o->json ? REPORT_JSON : REPORT_TEXT);
         if (t->status == STATUS_REJECTED)
             code = EXIT_REJECTED;
         else if (code == EXIT_DONE && t->status != STATUS_RECEIPTED &&

@@ -62,6 +62,12 @@ static int pin_keys(struct device *d, const struct device_options *o)
     return 0;
 }
 
+static void make_offer(struct device *d, const struct device_options *o)
+{
+    offer_local(&d->offer, o->allow_research);
+    home_suites(&d->home, &d->offer.suites);
+}
+
 int device_open(struct device *d, const struct device_options *o, enum conn_role role)
 {
     char why[WHY_MAX];
@@ -81,11 +87,25 @@ int device_open(struct device *d, const struct device_options *o, enum conn_role
     }
     if (err != 0 || state_open(&d->db, &d->home, why, sizeof(why)) != 0)
         return fail(EXIT_FAILED, "%s", why);
-    offer_local(&d->offer, o->allow_research);
-    home_suites(&d->home, &d->offer.suites);
+    make_offer(d, o);
     if (role != 0 && make_base(d) != 0)
         return fail(EXIT_FAILED, "out of memory");
     return pin_keys(d, o);
+}
+
+int device_open_beside(struct device *d, const struct device *first, enum conn_role role,
+                       const struct device_options *o)
+{
+    char why[WHY_MAX];
+
+    memset(d, 0, sizeof(*d));
+    if (home_open(&d->home, o->home, role, why, sizeof(why)) != 0 ||
+        state_open(&d->db, &d->home, why, sizeof(why)) != 0)
+        return fail(EXIT_FAILED, "%s", why);
+    make_offer(d, o);
+    d->base = first->base;
+    d->is_beside = 1;
+    return 0;
 }
 
 void device_on_stop(struct device *d, void (*stop)(void *arg), void *arg)
@@ -99,7 +119,7 @@ void device_close(struct device *d)
     for (size_t i = 0; i < 2; i++)
         if (d->signals[i] != NULL)
             event_free(d->signals[i]);
-    if (d->base != NULL)
+    if (d->base != NULL && !d->is_beside)
         event_base_free(d->base);
     state_close(d->db);
     home_close(&d->home);

@@ -15,6 +15,7 @@ struct device {
     struct home home;
     struct sql *db;
     struct event_base *base;
+    int is_beside; /* the event base and the signals are another's */
     struct event *signals[2];
     struct offer offer;
     void (*stop)(void *arg); /* what a signal calls */
@@ -26,6 +27,12 @@ struct device {
  * wrong and returns an exit code, or 0. device_close() is due either way.
  */
 int device_open(struct device *d, const struct device_options *o, enum conn_role role);
+/*
+ * Open the device of `first` in its other role too, with a lock, a state handle and an offer of its
+ * own, on the event base of `first`, which is closed last. As device_open().
+ */
+int device_open_beside(struct device *d, const struct device *first, enum conn_role role,
+                       const struct device_options *o);
 /* Call stop(arg) at SIGTERM or SIGINT. */
 void device_on_stop(struct device *d, void (*stop)(void *arg), void *arg);
 void device_close(struct device *d);

@@ -215,9 +215,9 @@ int home_open(struct home *h, const char *dir, enum conn_role role, char *why, s
     if (err == 0)
         err = read_conf(h, why, cap);
     if (err == 0 && role == ROLE_SEND)
-        err = take_lock(h, "send.lock", "sds send or sds run", why, cap);
+        err = take_lock(h, "send.lock", "sds send, sds run, or sdr run that answers", why, cap);
     if (err == 0 && role == ROLE_RECV)
-        err = take_lock(h, "receive.lock", "sdr run", why, cap);
+        err = take_lock(h, "receive.lock", "sdr run, or sds run --talk", why, cap);
     if (err == 0)
         err = read_key(h, why, cap);
     return err;

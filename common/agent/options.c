@@ -10,6 +10,8 @@
 #include "common/text.h"
 #include "common/version.h"
 
+#define STDOUT_BYTES (64u << 10)
+
 static const char *program_name = "sds", *command_name = "";
 
 const char *options_program(void)
@@ -33,7 +35,7 @@ enum option_code {
     OPT_HOME = 256, OPT_ID, OPT_CLOUD, OPT_CLOUD_KEY, OPT_TOKEN, OPT_SIGNATURE, OPT_TO, OPT_COVER,
     OPT_COVERS, OPT_PROFILE, OPT_STEGO, OPT_FILE, OPT_INBOX, OPT_ACCEPT, OPT_ACCEPT_KEY,
     OPT_PEER_KEY, OPT_TIMEOUT, OPT_COUNT, OPT_HOP, OPT_SUITES, OPT_JSON, OPT_NO_WAIT, OPT_NO_PAD,
-    OPT_RESEARCH, OPT_HELP
+    OPT_RESEARCH, OPT_TALK, OPT_HELP
 };
 
 static const struct option all_options[] = {
@@ -61,6 +63,7 @@ static const struct option all_options[] = {
     {"no-wait", no_argument, NULL, OPT_NO_WAIT},
     {"no-pad", no_argument, NULL, OPT_NO_PAD},
     {"allow-research", no_argument, NULL, OPT_RESEARCH},
+    {"talk", no_argument, NULL, OPT_TALK},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -182,6 +185,9 @@ static int set_option(struct device_options *o, enum option_code code, char *arg
     case OPT_RESEARCH:
         o->allow_research = 1;
         return 0;
+    case OPT_TALK:
+        o->talk = 1;
+        return 0;
     case OPT_HELP:
         break;
     }
@@ -248,6 +254,8 @@ int options_main(const char *program, const struct command *commands, size_t n, 
     int err;
 
     program_name = program;
+    /* Lines are flushed one by one; a long one goes out in one piece. */
+    (void)setvbuf(stdout, NULL, _IOFBF, STDOUT_BYTES);
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
         strcmp(argv[1], "-h") == 0) {
         print_help(commands, n);

@@ -20,7 +20,7 @@ struct device_options {
     size_t peer_keys_n;
     uint64_t timeout, count;
     enum hop_mode hop;
-    int json, no_wait, no_pad, allow_research;
+    int json, no_wait, no_pad, allow_research, talk;
     char **rest; /* what is not an option */
     int rest_n;
 };

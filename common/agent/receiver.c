@@ -76,8 +76,11 @@ static void print_messages(struct receiver *r, int64_t last)
             return;
         }
         printed(r, show_message(&r->show, &rec));
-        if (r->broken[0] == '\0')
+        if (r->broken[0] == '\0') {
             r->shown = rec.id;
+            if (r->config.handlers->shown != NULL)
+                r->config.handlers->shown(r->config.arg, rec.peer);
+        }
         inbox_record_free(&rec);
     }
 }
@@ -370,6 +373,11 @@ int receiver_start(struct receiver *r)
     if (!r->ending)
         link_start(r->link);
     return 0;
+}
+
+void receiver_flush(struct receiver *r)
+{
+    flush(r);
 }
 
 void receiver_stop(struct receiver *r)

@@ -29,6 +29,8 @@ struct receiver_handlers {
     void (*down)(void *arg, int final, const char *why);
     /* One line for people. */
     void (*note)(void *arg, const char *text);
+    /* A message of this peer is on stdout. May be NULL. */
+    void (*shown)(void *arg, const char *from);
     /* The count is reached, or receiver_stop() was called, and the cloud has all receipts.
      * any_failed: a package did not verify. Never called from inside receiver_start or _stop. */
     void (*done)(void *arg, int any_failed);
@@ -54,6 +56,8 @@ int receiver_new(struct receiver **out, const struct receiver_config *config, ch
                  size_t why_len);
 /* Purge what is old, print what was received but not printed yet, connect. */
 int receiver_start(struct receiver *r);
+/* Save what has arrived, now, and leave no transaction open. */
+void receiver_flush(struct receiver *r);
 /* Finish what is in flight; done() follows. */
 void receiver_stop(struct receiver *r);
 /* NULL is allowed. */

@@ -279,6 +279,11 @@ static int give_back(struct stream *s, int *changed)
     return out_block_give_back(s->sender->config.db, s->block);
 }
 
+void sender_flush(struct sender *s)
+{
+    sender_commit(s);
+}
+
 void sender_stop(struct sender *s)
 {
     sender_commit(s);

@@ -56,6 +56,9 @@ void sender_start(struct sender *s);
 int sender_add(struct sender *s, struct out_item *item);
 /* The same for several messages in one transaction: all or none. */
 int sender_add_many(struct sender *s, struct out_item *items, size_t n);
+/* Save what the cloud has said, now, and leave no transaction open. */
+void sender_flush(struct sender *s);
+/* Let what is queued on the link go out, and close; stopped() follows. */
 void sender_stop(struct sender *s);
 void sender_free(struct sender *s);
 

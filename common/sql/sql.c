@@ -157,6 +157,26 @@ int sql_open(struct sql **out, const char *path, char *why, size_t why_len)
     return 0;
 }
 
+/* What SQLite calls when the file is taken, the tries-th time for this statement; 0 gives up. */
+static int on_busy(void *arg, int tries)
+{
+    const struct timespec pause = {.tv_nsec = SQL_RETRY_MS * 1000000L};
+    struct sql *db = arg;
+
+    if (tries == 0)
+        db->give_way(db->give_way_arg);
+    else
+        nanosleep(&pause, NULL);
+    return tries < SQL_PATIENCE_MS / SQL_RETRY_MS;
+}
+
+void sql_on_busy(struct sql *db, void (*give_way)(void *arg), void *arg)
+{
+    db->give_way = give_way;
+    db->give_way_arg = arg;
+    sqlite3_busy_handler(db->handle, on_busy, db);
+}
+
 void sql_close(struct sql *db)
 {
     if (db == NULL)

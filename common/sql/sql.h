@@ -46,6 +46,13 @@ int sql_open(struct sql **out, const char *path, char *why, size_t why_len);
 void sql_close(struct sql *db);
 
 /*
+ * For two connections of one thread to one file: when a write of this one finds the file taken,
+ * call give_way(arg), which commits what the other one has open, since waiting for it would never
+ * end. give_way must not touch this connection. Then wait for other processes as before.
+ */
+void sql_on_busy(struct sql *db, void (*give_way)(void *arg), void *arg);
+
+/*
  * Bring the schema up to date: list[i] is the text that leads from version i to i + 1, and is never
  * changed once released, only appended to. Each runs in one transaction with the version number
  * (PRAGMA user_version). ERR_VERSION when the file is of a version above n.

@@ -15,6 +15,8 @@ struct sql_slot {
 
 struct sql {
     sqlite3 *handle;
+    void (*give_way)(void *arg); /* NULL: nobody else in this thread */
+    void *give_way_arg;
     size_t kept;
     int soon;     /* commits do not wait for the disk */
     int unsynced; /* some did not */

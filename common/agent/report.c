@@ -1,5 +1,5 @@
-/* report.c - what sds says about messages and negotiations. */
-#include "sds/sds.h"
+/* report.c - what is said about messages on their way, and about negotiations. */
+#include "common/agent/report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,12 +55,30 @@ static void print_text(const struct out_item *item, enum out_status status, unsi
     printf("\n");
 }
 
-void report_item(const struct out_item *item, enum out_status status, unsigned reason, int json)
+static void print_aside(const struct out_item *item, enum out_status status, unsigned reason)
 {
-    if (json)
-        print_json(item, status, reason);
-    else
+    fprintf(stderr, "to %s: %s", item->peer, out_status_name(status));
+    if (status == STATUS_RECEIPTED)
+        fprintf(stderr, " after %.1f ms", (double)(item->receipted_at - item->queued_at) / 1000);
+    if (status == STATUS_REJECTED)
+        fprintf(stderr, ": %s", reason_text(reason));
+    fputc('\n', stderr);
+}
+
+void report_item(const struct out_item *item, enum out_status status, unsigned reason,
+                 enum report_form form)
+{
+    switch (form) {
+    case REPORT_TEXT:
         print_text(item, status, reason);
+        break;
+    case REPORT_JSON:
+        print_json(item, status, reason);
+        break;
+    case REPORT_ASIDE:
+        print_aside(item, status, reason);
+        break;
+    }
     fflush(stdout);
 }
 
@@ -127,8 +145,8 @@ int kind_from_options(struct message_kind *kind, const struct device_options *o,
         return fail(EXIT_USAGE, "--profile %s is for research only: %s; add --allow-research",
                     o->profile, kind->profile->research);
     if (kind->profile->research != NULL)
-        fprintf(stderr, "sds: warning: the profile %s is for research only: %s\n",
-                kind->profile->name, kind->profile->research);
+        fprintf(stderr, "%s: warning: the profile %s is for research only: %s\n",
+                options_program(), kind->profile->name, kind->profile->research);
     kind->code = STEGO_LIGHT;
     if (o->stego != NULL) {
         int code = stego_code_from_name(o->stego);

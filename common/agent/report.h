@@ -1,8 +1,9 @@
-/* sds.h - private to the sending program: what its commands share. */
-#ifndef INKPOST_SDS_SDS_H
-#define INKPOST_SDS_SDS_H
+/* report.h - what sds and sdr say about messages that they send, and which kind of message they are
+ * asked to send. */
+#ifndef INKPOST_AGENT_REPORT_H
+#define INKPOST_AGENT_REPORT_H
 
-#include "common/agent/device.h"
+#include "common/agent/options.h"
 #include "common/agent/sender.h"
 #include "common/profile.h"
 #include "common/stego.h"
@@ -19,12 +20,16 @@ struct message_kind {
 int kind_from_options(struct message_kind *kind, const struct device_options *o,
                       const struct offer *offer);
 
-/* One line on stdout about a message: JSON, or for people. reason matters when it was rejected. */
-void report_item(const struct out_item *item, enum out_status status, unsigned reason, int json);
+enum report_form {
+    REPORT_TEXT, /* for people, on stdout */
+    REPORT_JSON, /* one object, on stdout */
+    REPORT_ASIDE /* for people, in few words on stderr: stdout is for what comes back */
+};
+
+/* One line about a message. reason matters when it was rejected. */
+void report_item(const struct out_item *item, enum out_status status, unsigned reason,
+                 enum report_form form);
 /* What a negotiation went through, for people, on stderr. */
 void report_phase(const char *peer, enum out_phase phase, const uint8_t key[KEY_BYTES]);
-
-int send_run(struct device_options *o);
-int lines_run(struct device_options *o);
 
 #endif
