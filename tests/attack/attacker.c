@@ -6,6 +6,7 @@
  *
  *   hidden PACKAGE                    what lies at the public places: "ok PAYLOAD"
  *   forge PACKAGE MESSAGE PAYLOAD     another message, and this payload at the public places
+ *   digest PACKAGE                    what a receipt of it names: "ok DIGEST"
  *   guess PROFILE TRIES PAYLOAD SEED  blind guesses through the receiver's check: "ok HITS SECONDS"
  *   open STATE PACKAGE STEPS          does a key of this state, or of one up to STEPS later, open
  *                                     it? "ok STEP" or "no"
@@ -27,6 +28,7 @@
 #include "cloudd/vault.h"
 #include "common/err.h"
 #include "common/package.h"
+#include "common/session.h"
 #include "common/stego.h"
 
 #define WORDS        16
@@ -185,6 +187,15 @@ static void do_forge(void)
     say_package(&m);
     free(pixels);
     free(pgm);
+}
+
+static void do_digest(void)
+{
+    uint8_t digest[DIGEST_BYTES];
+    struct blob body = bytes(1);
+
+    package_digest(digest, body.p, body.len);
+    say_bytes(digest, sizeof(digest));
 }
 
 /* ---- guessing the payload ---- */
@@ -450,9 +461,9 @@ static void serve(char *line)
     static const struct {
         const char *name;
         void (*run)(void);
-    } verbs[] = {{"hidden", do_hidden}, {"forge", do_forge},   {"guess", do_guess},
-                 {"open", do_open},     {"scan", do_scan},     {"make", do_make},
-                 {"slices", do_slices}, {"unseal", do_unseal}};
+    } verbs[] = {{"hidden", do_hidden}, {"forge", do_forge}, {"digest", do_digest},
+                 {"guess", do_guess},   {"open", do_open},   {"scan", do_scan},
+                 {"make", do_make},     {"slices", do_slices}, {"unseal", do_unseal}};
     char *rest = NULL;
 
     words = 0;

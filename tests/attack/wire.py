@@ -99,7 +99,7 @@ class Link:
     def __init__(self, proxy, device, cloud):
         self.proxy, self.socks = proxy, (device, cloud)
         self.who = self.role = self.mode = None
-        self.closed = False
+        self.closed, self.running = False, 2
         self.locks = (threading.Lock(), threading.Lock())
         self.sizes = ([], [])
         for way in (UP, DOWN):
@@ -131,10 +131,13 @@ class Link:
                 if len(body) < length - 1:
                     break
                 self._pass(way, Frame(NAMES[code], body))
+            self.socks[1 - way].shutdown(socket.SHUT_WR)
         except OSError:
-            pass
-        self.cut()
-        self.proxy.forget(self)
+            self.cut()
+        self.closed = True
+        self.running -= 1
+        if self.running == 0:
+            self.proxy.forget(self)
 
     def _pass(self, way, f):
         self.sizes[way].append((self.proxy.clock(), 5 + len(f.body)))
