@@ -24,8 +24,9 @@ enum band { BAND_LL, BAND_HL, BAND_LH, BAND_HH };
 /*
  * The paper's first pass (section IV-B-3, step 1), on the first `bits` coefficients of one band of
  * the orthonormal one-level Haar transform: a coefficient that is whole for a bit 0, or fractional
- * for a bit 1, becomes sgn(C) (|C| - 1/2). out: width * height pixels, not rounded. Returns how
- * many coefficients changed; *stuck counts those that the rule would change but cannot, being 0.
+ * for a bit 1, becomes sgn(C) (|C| - 1/2). What is printed as "C mod 1 = 1" is read as whole. out:
+ * width * height pixels, not rounded. Returns how many coefficients changed; *stuck counts those
+ * that the rule would change but cannot, being 0.
  */
 size_t printed_embed(double *out, const uint8_t *pixels, unsigned width, unsigned height,
                      enum band band, const uint8_t *payload, size_t bits, size_t *stuck);
