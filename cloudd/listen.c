@@ -16,7 +16,8 @@
 #define BACKLOG         1024
 #define ACCEPT_AGAIN_MS 200
 #define BUSY_FRAME_MAX  64
-#define ACCEPTS_A_TURN  64
+#define ACCEPTS_A_TURN  16 /* then a pause: at most 4,000 a second, some more than we can shake */
+#define ACCEPT_PAUSE_MS 4
 
 /* Over the limit there is no connection to speak of: one frame, as far as the socket takes it. */
 static void turn_away(evutil_socket_t fd)
@@ -54,10 +55,10 @@ static uint64_t hash_address(const struct server *srv, const struct sockaddr *fr
     return server_hash_bytes(srv, &v6.sin6_addr, 8);
 }
 
-/* The rest of a crowd at the door waits for the next turn. */
+/* The rest of a crowd at the door waits a little, for those who are in to have their turn. */
 static void pause_if_many(struct server *srv)
 {
-    const struct timeval now = {0, 0};
+    const struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
 
     if (srv->accept_turn != srv->turns)
         srv->accepts = 0;
@@ -65,7 +66,7 @@ static void pause_if_many(struct server *srv)
     if (++srv->accepts < ACCEPTS_A_TURN)
         return;
     evconnlistener_disable(srv->listener);
-    evtimer_add(srv->accept_again, &now);
+    evtimer_add(srv->accept_again, &pause);
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,

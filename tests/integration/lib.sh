@@ -131,6 +131,7 @@ start_cloud() {
     if [ ! -d "$work/cloud" ]; then
         key=$("$cloudd" init --home "$work/cloud" | sed -n 's/^cloud-key //p')
     fi
+    : >"$work/cloud.out" # what the cloud before this one said must not count
     runs cloud "$cloudd" run --home "$work/cloud" --listen "${at:-127.0.0.1:0}" "$@"
     cloud=$pid
     wait_for "the cloud's port" grep -q '^listening ' "$work/cloud.out"
