@@ -109,6 +109,8 @@ grep -q "this sender has its share of the receiver's mailbox" "$work/send.err" |
 receive bob
 received bob 1
 wait_for "an empty mailbox" mailbox_is_empty
-send alice bob "the last" || fail "it goes on"
+echo "the last" >"$work/lines"
+"$sds" run --home "$work/alice" --to bob --covers "$covers" <"$work/lines" >"$work/send.out" \
+    2>"$work/send.err" || fail "sds run waits and goes on"
 received bob 3
-ok "send exits 1 with the reason, and the message goes when there is room"
+ok "send exits 1 with the reason; sds run waits, and all goes when there is room"
