@@ -75,6 +75,7 @@ struct profile {
     int (*at_cloud)(struct keybuf *state, const struct msg *m);
 };
 
+/* Best first: the first is what a message gets that asks for none. */
 extern const struct profile *const profiles[];
 extern const size_t profile_count;
 

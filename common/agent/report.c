@@ -137,7 +137,7 @@ int kind_from_options(struct message_kind *kind, const struct device_options *o,
 {
     char names[128];
 
-    kind->profile = profile_by_name(o->profile != NULL ? o->profile : "auth");
+    kind->profile = o->profile != NULL ? profile_by_name(o->profile) : profiles[0];
     if (kind->profile == NULL)
         return fail(EXIT_USAGE, "--profile %s: no such profile; this version has %s", o->profile,
                     profile_names(names, sizeof(names)));
