@@ -1,18 +1,16 @@
 /*
  * store.c - the queue in front of the back-end: the loop submits, one writer thread drains what
- * waits into batches, completions come back through an eventfd. No timer: while a batch is being
+ * waits into batches, completions come back by a bell. No timer: while a batch is being
  * written the next one gathers, so the size of batches follows the load by itself.
  */
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "cloudd/store_backend.h"
+#include "cloudd/thread.h"
 #include "common/err.h"
 
 /* Bodies in one transaction, in bytes: bounds the log, and how long a read waits behind writes. */
@@ -25,7 +23,7 @@ struct queue {
 struct store {
     struct backend *back;
     int started;
-    int event_fd;
+    int bell;
     pthread_t thread;
 
     _Atomic size_t ops, bytes; /* submitted and not yet written */
@@ -81,15 +79,6 @@ static size_t take_batch(struct store *s, struct store_op **ops)
     return n;
 }
 
-static void ring(int fd)
-{
-    static const uint64_t one = 1;
-
-    /* It can only fail when the counter is full, and then the loop is woken already. */
-    while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
-        ;
-}
-
 static void *writer(void *arg)
 {
     struct store *s = arg;
@@ -113,7 +102,7 @@ static void *writer(void *arg)
             s->bytes -= op_bytes(ops[i]);
             push(&s->finished, ops[i]);
         }
-        ring(s->event_fd);
+        bell_ring(s->bell);
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;
@@ -127,7 +116,7 @@ int store_open(struct store **out, const char *path, char *why, size_t why_len)
     *out = NULL;
     if (s == NULL)
         return ERR_NOMEM;
-    s->event_fd = -1;
+    s->bell = -1;
     err = backend_open(&s->back, path, why, why_len);
     if (err) {
         free(s);
@@ -149,31 +138,17 @@ uint64_t store_commits(const struct store *s)
     return backend_commits(s->back);
 }
 
-/* Signals are the loop's: the writer takes none. */
-static int start_writer(struct store *s)
-{
-    sigset_t all, before;
-    int e;
-
-    sigfillset(&all);
-    sigdelset(&all, SIGSYS); /* that is about a thread's own call: confine.h */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    e = pthread_create(&s->thread, NULL, writer, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return e;
-}
-
 int store_start(struct store *s)
 {
     if (s->started)
         return ERR_STATE;
-    s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s->event_fd < 0)
+    s->bell = bell_open();
+    if (s->bell < 0)
         return ERR_SYS;
-    errno = start_writer(s);
+    errno = thread_start(&s->thread, writer, s);
     if (errno != 0) {
-        close(s->event_fd);
-        s->event_fd = -1;
+        close(s->bell);
+        s->bell = -1;
         return ERR_SYS;
     }
     s->started = 1;
@@ -182,18 +157,15 @@ int store_start(struct store *s)
 
 int store_notify_fd(const struct store *s)
 {
-    return s->event_fd;
+    return s->bell;
 }
 
 void store_complete(struct store *s)
 {
     struct queue done;
     struct store_op *op;
-    uint64_t count;
 
-    /* First the bell, then the list: what comes in between rings again. */
-    while (read(s->event_fd, &count, sizeof(count)) < 0 && errno == EINTR)
-        ;
+    bell_clear(s->bell);
     pthread_mutex_lock(&s->lock);
     done = s->finished;
     s->finished = (struct queue){NULL, NULL};
@@ -241,17 +213,15 @@ static int is_idle(struct store *s)
 
 static void stop_writer(struct store *s)
 {
-    struct pollfd bell = {.fd = s->event_fd, .events = POLLIN};
-
     /* done() may submit more; that is written and completed too. */
     for (store_complete(s); !is_idle(s); store_complete(s))
-        poll(&bell, 1, -1);
+        bell_wait(s->bell);
     pthread_mutex_lock(&s->lock);
     s->stop = 1;
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
-    close(s->event_fd);
+    close(s->bell);
 }
 
 void store_close(struct store *s)

@@ -1,13 +1,10 @@
-/* work.c - the pool of threads for public-key work: one queue in, one list out, an eventfd. */
+/* work.c - the pool of threads for public-key work: one queue in, one list out, a bell. */
 #include "cloudd/work.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "cloudd/thread.h"
 
 #define THREADS_MAX 4
 
@@ -17,7 +14,7 @@ struct jobs {
 
 struct work {
     pthread_t threads[THREADS_MAX];
-    int n_threads, event_fd;
+    int n_threads, bell;
     pthread_mutex_t lock; /* guards all that follows */
     pthread_cond_t wake;  /* a job waits, or stop */
     struct jobs waiting, finished;
@@ -47,15 +44,6 @@ static struct job *pop(struct jobs *q)
     return j;
 }
 
-static void ring(int fd)
-{
-    static const uint64_t one = 1;
-
-    /* It can only fail when the counter is full, and then the loop is woken already. */
-    while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
-        ;
-}
-
 static void *worker(void *arg)
 {
     struct work *w = arg;
@@ -74,7 +62,7 @@ static void *worker(void *arg)
         j->run(j);
         pthread_mutex_lock(&w->lock);
         push(&w->finished, j);
-        ring(w->event_fd);
+        bell_ring(w->bell);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
@@ -87,20 +75,6 @@ static int thread_count(void)
     return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (int)n;
 }
 
-/* Signals are the loop's, but SIGSYS, which is about a thread's own call: confine.h. */
-static void start_threads(struct work *w)
-{
-    sigset_t all, before;
-
-    sigfillset(&all);
-    sigdelset(&all, SIGSYS);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (int i = 0; i < thread_count(); i++)
-        if (pthread_create(&w->threads[w->n_threads], NULL, worker, w) == 0)
-            w->n_threads++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
 struct work *work_new(void)
 {
     struct work *w = calloc(1, sizeof(*w));
@@ -109,9 +83,10 @@ struct work *work_new(void)
         return NULL;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
-    w->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (w->event_fd >= 0)
-        start_threads(w);
+    w->bell = bell_open();
+    for (int i = 0; w->bell >= 0 && i < thread_count(); i++)
+        if (thread_start(&w->threads[w->n_threads], worker, w) == 0)
+            w->n_threads++;
     if (w->n_threads == 0) {
         work_free(w);
         return NULL;
@@ -121,7 +96,7 @@ struct work *work_new(void)
 
 int work_notify_fd(const struct work *w)
 {
-    return w->event_fd;
+    return w->bell;
 }
 
 void work_submit(struct work *w, struct job *j)
@@ -137,11 +112,8 @@ void work_complete(struct work *w)
 {
     struct jobs done;
     struct job *j;
-    uint64_t count;
 
-    /* First the bell, then the list: what comes in between rings again. */
-    while (read(w->event_fd, &count, sizeof(count)) < 0 && errno == EINTR)
-        ;
+    bell_clear(w->bell);
     pthread_mutex_lock(&w->lock);
     done = w->finished;
     w->finished = (struct jobs){NULL, NULL};
@@ -164,11 +136,9 @@ static int is_idle(struct work *w)
 
 static void stop_threads(struct work *w)
 {
-    struct pollfd bell = {.fd = w->event_fd, .events = POLLIN};
-
     /* done() may submit more; that is done too. */
     for (work_complete(w); !is_idle(w); work_complete(w))
-        poll(&bell, 1, -1);
+        bell_wait(w->bell);
     pthread_mutex_lock(&w->lock);
     w->stop = 1;
     pthread_cond_broadcast(&w->wake);
@@ -183,8 +153,8 @@ void work_free(struct work *w)
         return;
     if (w->n_threads > 0)
         stop_threads(w);
-    if (w->event_fd >= 0)
-        close(w->event_fd);
+    if (w->bell >= 0)
+        close(w->bell);
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
     free(w);
