@@ -461,6 +461,42 @@ static void sql_copy__while_open__is_whole_and_private(void **state)
     assert_int_equal(sql_copy_to(p->db, name), ERR_SYS);
 }
 
+/* The other connection of this thread, with a transaction that it keeps open. */
+struct other {
+    struct sql *db;
+    int asked;
+};
+
+static void give_way(void *arg)
+{
+    struct other *o = arg;
+
+    o->asked++;
+    assert_int_equal(sql_commit(o->db), 0);
+}
+
+static void sql_on_busy__the_other_has_begun__is_asked_to_commit(void **state)
+{
+    struct place *p = *state;
+    struct other o = {NULL, 0};
+
+    assert_int_equal(sql_open(&o.db, p->path, p->why, sizeof(p->why)), 0);
+    sql_on_busy(p->db, give_way, &o);
+    assert_int_equal(insert(p->db, 1, "nobody is in the way", "", 0), 0);
+    assert_int_equal(o.asked, 0);
+    assert_int_equal(sql_begin(o.db, SQL_WRITE), 0);
+    assert_int_equal(insert(o.db, 2, "the other's", "", 0), 0);
+    assert_int_equal(sql_begin(p->db, SQL_WRITE), 0);
+    assert_int_equal(o.asked, 1);
+    assert_int_equal(one_number(p->db, "SELECT count(*) FROM t"), 2);
+    assert_int_equal(sql_commit(p->db), 0);
+    /* the same for a write outside a transaction, and once more */
+    assert_int_equal(sql_begin(o.db, SQL_WRITE), 0);
+    assert_int_equal(insert(p->db, 3, "ours", "", 0), 0);
+    assert_int_equal(o.asked, 2);
+    sql_close(o.db);
+}
+
 static void sql_close__never_opened__is_nothing(void **state)
 {
     (void)state;
@@ -487,6 +523,7 @@ int main(void)
         T(sql_page_limit__reached__is_full_until_rows_go),
         T(sql_checkpoint__nobody_reads__lets_the_log_start_again),
         T(sql_copy__while_open__is_whole_and_private),
+        T(sql_on_busy__the_other_has_begun__is_asked_to_commit),
         C(sql_commit__soon__outlives_the_process_and_no_power_cut),
         C(sql_sync__all_commits_are_on_the_disk),
         C(sql_commit__after_a_soon_one__takes_it_along),
