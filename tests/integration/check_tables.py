@@ -117,10 +117,10 @@ def the_printed_rule_is_not_storable():
 
 def attacks_stand_where_they_belong():
     assert line(5, "8 |")[3:] == ["replay prevented, 1 of 1", "replay not measured"]
-    assert line(5, "9 |")[3:] == ["parallel not measured; **forgery succeeded** in 1 of 2",
+    assert line(5, "9 |")[3:] == ['parallel not measured; **forgery succeeded** in 1 of 2 "two"',
                                   "parallel not measured; forgery prevented, 1 of 1"]
     assert line(5, "2 |")[3:] == ["see Table 3", ""]
-    assert line(5, " | desync")[3] == "**desync succeeded** in 1 of 1"
+    assert line(5, " | desync")[3] == '**desync succeeded** in 1 of 1 "one"'
     cases = (folder / "attacks.md").read_text()
     assert "\n| forgery | two | **succeeded**: c (tries 311; 3 s) |  |\n" in cases
 

@@ -249,6 +249,9 @@ def table_4(found):
 
 # ---- Table 5 ----
 
+NAMED = 3  # so many cases are named in the table
+
+
 def verdict(found, names, profile):
     """What the suite found for these experiments, each with its cases."""
     cells = []
@@ -256,7 +259,8 @@ def verdict(found, names, profile):
         seen = [r for r in found if r["attack"] == name and r["profile"] == profile]
         won = [r for r in seen if r["result"] == "succeeded"]
         if won:
-            cells.append(f"**{name} succeeded** in {len(won)} of {len(seen)}")
+            which = ", ".join(f'"{r.get("case", "")}"' for r in won) if len(won) <= NAMED else ""
+            cells.append(f"**{name} succeeded** in {len(won)} of {len(seen)} {which}".strip())
         elif seen:
             cells.append(f"{name} prevented, {len(seen)} of {len(seen)}")
         else:
@@ -292,7 +296,7 @@ def table_5(found):
         return "\n\n".join([*text, "Not measured in this run, see `attacks` above. Without "
                             "`--short`, `scripts/reproduce` runs the attack suite; `--attacks "
                             "FILE` takes what it printed before."])
-    return "\n\n".join([*text, "[attacks.md](attacks.md) has each case.", bullets(
+    return "\n\n".join([*text, "Each case: [attacks.md](attacks.md).", bullets(
         "Different: the printed column is argued, ours is what an attacker reached against running "
         "programs; docs/attacks.md says how, and what counts as success.",
         "Where an attack succeeds against `auth`, too, that is how it is.")])
