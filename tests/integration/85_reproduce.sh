@@ -5,7 +5,9 @@ set -eu
 # shellcheck source=tests/integration/lib.sh
 . tests/integration/lib.sh
 
-command -v gnuplot >/dev/null || skip "gnuplot is not installed"
+# scripts/reproduce installs what is missing; a test does not.
+dpkg-query -W gnuplot-nox python3-numpy python3-skimage >/dev/null 2>&1 ||
+    skip "what scripts/setup --reproduce installs is missing"
 
 image texture "$work/mine.pgm" 300 200 || fail "a cover of one's own"
 cat >"$work/attacks.jsonl" <<'LINES'
