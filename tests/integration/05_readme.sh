@@ -63,10 +63,10 @@ run_block() {
     bash -e "$work/block-$1" >"$work/$1.said" 2>&1 </dev/null || fail "block $1 of the README"
 }
 
-# start_block N: its last command stays.
+# start_block N [TERMINAL]: its last command stays. TERMINAL is what it reads from.
 start_block() {
     set -m
-    bash -e "$work/block-$1" >"$work/$1.said" 2>&1 </dev/null &
+    bash -e "$work/block-$1" >"$work/$1.said" 2>&1 <"${2:-/dev/null}" &
     set +m
     groups+=($!)
 }
@@ -81,7 +81,7 @@ in_inbox() {
 
 free_port
 extract_blocks
-[ "${terminals[*]}" = "1 2 3 3 2" ] || fail "the README's blocks are not those that this test knows"
+[ "${terminals[*]}" = "1 2 3 3 2 2 3" ] || fail "the README's blocks are not those that this test knows"
 
 start_block 1
 wait_for "the cloud" grep -q "^listening 127.0.0.1:$port" "$work/1.said"
@@ -101,3 +101,17 @@ start_block 5
 wait_for "the third message" grep -q 'Bring milk\.' "$work/5.said"
 in_inbox 3 || fail "not every stego image is in the inbox"
 echo "ok - and one that was sent while bob was away"
+
+kill -TERM -- "-${groups[2]}"
+wait "${groups[2]}" || true
+mkfifo "$work/bob.tty" "$work/alice.tty"
+exec 7<>"$work/bob.tty" 8<>"$work/alice.tty"
+start_block 6 "$work/bob.tty"
+wait_for "the pictures" test -s "$HOME/inkpost/pictures/rocket-128.png"
+start_block 7 "$work/alice.tty"
+echo "hello" >&8
+wait_for "hello" grep -qx "alice: hello" "$work/6.said"
+echo "hello yourself" >&7
+wait_for "an answer" grep -qx "bob: hello yourself" "$work/7.said"
+wait_for "its receipt" grep -q "^to bob: receipted after .* ms" "$work/7.said"
+echo "ok - and two terminals are a conversation"

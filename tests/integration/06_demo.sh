@@ -35,8 +35,9 @@ scripts/demo >"$work/said" 2>&1 || fail "scripts/demo ends with $?"
 grep -q 'files of the cloud reads: "No sugar."' "$work/said" || fail "auth can be read at the cloud"
 [ "$(grep -c 'files of the cloud does not find the words' "$work/said")" -eq 1 ] ||
     fail "sealed cannot be read at the cloud"
+[ "$(grep -c "'s terminal shows:  [a-z]*: [A-Z]" "$work/said")" -eq 3 ] || fail "not a conversation"
 nothing_is_left
-echo "ok - seven messages are delivered, nothing is left"
+echo "ok - seven messages are delivered, two devices talk, nothing is left"
 
 changed=$(sed -n 's/.* by changing \([0-9]*\) pixels.*/\1/p' "$work/said" | head -n 1)
 [ "$(compare cover)" -eq 0 ] || fail "cover.png is not the cover"
