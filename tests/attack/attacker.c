@@ -16,6 +16,7 @@
  *   slices PROFILE RV SALT SHK TRIES PACKAGE...   search Sk, and Shk if it is "-", among the slices
  *                                     of Rv, such that it opens the session's first packages: "ok
  *                                     TRIES SECONDS SHK SK" or "no TRIES SECONDS"
+ *   request CLOUDKEY T FROM TO SALT SK SHK   step 2 with these secrets, sealed to the cloud
  *   unseal KEY KIND NAME SEALED       a record of the cloud's vault, with the cloud's secret key
  */
 #include <stdio.h>
@@ -432,20 +433,50 @@ static void do_slices(void)
     putchar('\n');
 }
 
+/* ---- step 2 of a negotiation ---- */
+
+static void id_of(char out[ID_MAX + 1], int i)
+{
+    need(i < words && strlen(word[i]) <= ID_MAX, "an id is too long");
+    memcpy(out, word[i], strlen(word[i]) + 1);
+}
+
+static void do_request(void)
+{
+    struct blob cloud = bytes(1), t = bytes(2), salt = bytes(5), sk = bytes(6), shk = bytes(7);
+    struct neg_terms terms;
+    uint8_t out[NEG_SEALED_MAX];
+    size_t len;
+
+    need(cloud.len == KEY_BYTES && t.len == NEG_ID_BYTES && salt.len == KEY_BYTES, "a length");
+    memset(&terms, 0, sizeof(terms));
+    memcpy(terms.cloud, cloud.p, KEY_BYTES);
+    memcpy(terms.negotiation, t.p, NEG_ID_BYTES);
+    memcpy(terms.salt, salt.p, KEY_BYTES);
+    id_of(terms.initiator, 3);
+    id_of(terms.responder, 4);
+    keybuf_set(&terms.sk, sk.p, sk.len);
+    keybuf_set(&terms.shk, shk.p, shk.len);
+    need(neg_body_seal(&terms, cloud.p, out, &len) == 0, "cannot seal");
+    say_bytes(out, len);
+}
+
 /* ---- the cloud's own ---- */
 
 static void do_unseal(void)
 {
-    struct blob key = bytes(1), sealed = bytes(4);
+    struct blob key = bytes(1), name = bytes(3), sealed = bytes(4);
+    char text[VAULT_NAME_MAX + 1] = {0};
     struct noise_keypair cloud;
     struct vault_plain plain;
     uint8_t *copy = malloc(sealed.len + 1);
 
-    need(key.len >= KEY_BYTES && words == 5 && copy != NULL, "usage");
+    need(key.len >= KEY_BYTES && name.len <= VAULT_NAME_MAX && words == 5 && copy != NULL, "usage");
+    memcpy(text, name.p, name.len);
     memcpy(copy, sealed.p, sealed.len);
     memcpy(cloud.secret_key, key.p, KEY_BYTES);
     need(crypto_scalarmult_base(cloud.public_key, cloud.secret_key) == 0, "no key");
-    int err = vault_open(&plain, &cloud, (enum vault_kind)number(2), word[3],
+    int err = vault_open(&plain, &cloud, (enum vault_kind)number(2), text,
                          &(struct store_bytes){copy, sealed.len});
 
     if (err == 0)
@@ -463,7 +494,8 @@ static void serve(char *line)
         void (*run)(void);
     } verbs[] = {{"hidden", do_hidden}, {"forge", do_forge}, {"digest", do_digest},
                  {"guess", do_guess},   {"open", do_open},   {"scan", do_scan},
-                 {"make", do_make},     {"slices", do_slices}, {"unseal", do_unseal}};
+                 {"make", do_make},     {"slices", do_slices}, {"request", do_request},
+                 {"unseal", do_unseal}};
     char *rest = NULL;
 
     words = 0;

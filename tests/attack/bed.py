@@ -135,8 +135,8 @@ class Bed(Testbed):
     def say(self, sender, receiver, text, profile, *options, codes=(0, 1, 3)):
         """`sds send`: its last status, None when it printed none."""
         out = self.run("sds", "send", "--home", self.path(sender), "--to", receiver, "--cover",
-                       COVER, "--json", "--profile", profile, *self.hop, *options, text,
-                       codes=codes)
+                       COVER, "--json", *(("--profile", profile) if profile else ()), *self.hop,
+                       *options, text, codes=codes)
         return json.loads(out.splitlines()[-1]) if out else None
 
     def restart_cloud(self):
