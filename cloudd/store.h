@@ -27,7 +27,7 @@
 #include "common/offer.h"
 #include "proto/msg.h"
 
-#define STORE_BATCH 256
+#define STORE_BATCH     256
 #define STORE_GATE_OPEN UINT64_MAX
 
 #define STORE_RECEIPTS_MAX 10000 /* that wait for one sender about one receiver */
@@ -64,8 +64,8 @@ enum store_kind {
     STORE_RECEIPT, /* delete a package and keep its receipt, in one transaction */
     STORE_RECEIPT_LIST,
     STORE_RECEIPT_ACK,
-    STORE_STREAM, /* next index of (from, to, session) */
-    STORE_EXPIRE, /* packages past retention become EXPIRED receipts; other old things go */
+    STORE_STREAM,    /* next index of (from, to, session) */
+    STORE_EXPIRE,    /* packages past retention become EXPIRED receipts; other old things go */
     STORE_MAILBOXES, /* per receiver: packages and bytes */
     STORE_SESSIONS,  /* per stream: from, to, session, next index, last use */
     STORE_BACKUP     /* a consistent copy of the file */
@@ -282,8 +282,9 @@ struct store_op {
             /* unix seconds: older ones go, and streams and tokens with the packages */
             int64_t packages_before, receipts_before, negs_before;
             size_t max_n; /* at most so many packages, and as many receipts, a call */
-            char (*senders)[ID_MAX + 1];          /* out: who has new receipts */
+            char (*senders)[ID_MAX + 1]; /* out: who has new receipts */
             size_t n;
+            int more; /* out: it stopped at max_n */
         } expire;
         struct {
             struct store_mailbox *v;

@@ -260,7 +260,7 @@ static int expire_rows(struct backend *b, struct sql_query *q, size_t max, int64
 }
 
 /* Receipts that nobody asked for in all this time. */
-static int expire_receipts(struct backend *b, const struct store_op *op)
+static int expire_receipts(struct backend *b, struct store_op *op)
 {
     struct gone_list gone;
     struct sql_query q;
@@ -271,6 +271,7 @@ static int expire_receipts(struct backend *b, const struct store_op *op)
             " WHERE kept_at < ? ORDER BY kept_at, number");
     sql_put_i64(&q, op->u.expire.receipts_before);
     err = read_gone(&q, op->u.expire.max_n, &gone);
+    op->u.expire.more |= gone.n == op->u.expire.max_n;
     for (size_t i = 0; !err && i < gone.n; i++) {
         sql_ask(&q, b->db, "DELETE FROM receipts WHERE number = ?");
         sql_put_u64(&q, gone.v[i].row);
@@ -348,6 +349,7 @@ int store_expire(struct backend *b, struct store_op *op)
     err = expire_rows(b, &q, op->u.expire.max_n, op->now, &gone);
     if (!err)
         err = list_senders(op, gone.v, gone.n);
+    op->u.expire.more = gone.n == op->u.expire.max_n;
     free(gone.v);
     if (!err)
         err = expire_receipts(b, op);

@@ -16,7 +16,7 @@
 #include "common/session.h"
 
 #define DAY         (24 * 60 * 60)
-#define EXPIRE_PAGE 1000
+#define EXPIRE_PAGE 100 /* at a time: others wait behind it */
 
 void upkeep_start(struct server *srv)
 {
@@ -35,23 +35,21 @@ static void on_expired(struct store_op *op)
 {
     struct server *srv = op->ctx;
     struct conn *c;
-    size_t n = op->u.expire.n;
+    int more = op->result == STORE_OK && op->u.expire.more;
 
     server_completed(srv, op);
     srv->expire_busy = 0;
-    if (op->result != STORE_OK && op->result != STORE_ALREADY) {
+    if (op->result != STORE_OK)
         log_warn("what is too old could not be removed: %s", reason_name(op->reason));
-        n = 0;
-    }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; op->result == STORE_OK && i < op->u.expire.n; i++) {
         log_info("expired: packages of %s", op->u.expire.senders[i]);
         c = server_find(srv, op->u.expire.senders[i], ROLE_SEND);
         if (c != NULL)
             receipts_resume(c);
     }
     store_op_free(op);
-    if (n > 0)
-        upkeep_expire(srv); /* there may be more */
+    if (more)
+        upkeep_expire(srv);
 }
 
 void upkeep_expire(struct server *srv)

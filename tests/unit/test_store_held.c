@@ -243,7 +243,13 @@ static void receipts__older_than_the_limit__go_and_others_stay(void **state)
         op->now = FIX_NOW + (int64_t)i;
         fix_expect(f->s, op, STORE_OK, REASON_NONE);
     }
-    fix_expect(f->s, expire(0, FIX_NOW + 2), STORE_OK, REASON_NONE);
+    op = expire(0, FIX_NOW + 2);
+    op->u.expire.max_n = 1;
+    assert_true(fix_run(f->s, op, STORE_OK, REASON_NONE)->u.expire.more);
+    fix_free(op);
+    op = fix_run(f->s, expire(0, FIX_NOW + 2), STORE_OK, REASON_NONE);
+    assert_false(op->u.expire.more);
+    fix_free(op);
     op = fix_run(f->s, fix_receipts("ann", 0), STORE_OK, REASON_NONE);
     assert_int_equal(op->u.receipts.n, 2);
     assert_int_equal(op->u.receipts.v[0].index, 2);
