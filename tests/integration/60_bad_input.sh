@@ -141,7 +141,9 @@ ok "an unknown peer, and oneself"
 # A mailbox of three packages: the three above wait in the outbox or there.
 receive bob
 bob=$pid
-sends 0 "" "${to_bob[@]}" "and now all"
+# four at once may find it full, for which sds run waits
+echo "and now all" | "$sds" run --home "$work/alice" --to bob --covers "$covers" >"$work/run.out" \
+    2>"$work/run.err" || fail "and now all: $?"
 stop "$bob"
 for n in 1 2 3; do
     sends 0 "" "${to_bob[@]}" --no-wait "waits $n"
