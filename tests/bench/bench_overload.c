@@ -192,8 +192,7 @@ static unsigned take_accepted(struct device *d)
     struct msg m;
 
     while (poll(&ready, 1, 0) > 0) {
-        if (next(d, &m) != MSG_ACCEPTED)
-            return n;
+        CHECK(next(d, &m) == MSG_ACCEPTED);
         n++;
     }
     return n;

@@ -6,6 +6,7 @@
 #define INKPOST_TESTS_INTEGRATION_CLOUD_PEER_H
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/tcp.h>
 #include <sodium.h>
 
 #include "common/err.h"
@@ -73,9 +75,12 @@ static inline void device_init(struct device *d, const char *id)
 static inline int dial(void)
 {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
 
     CHECK(fd >= 0);
     CHECK(connect(fd, address->ai_addr, address->ai_addrlen) == 0);
+    /* As the real devices do: else a second small frame waits for the first to be acknowledged. */
+    CHECK(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
     return fd;
 }
 
