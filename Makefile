@@ -65,9 +65,9 @@ DRIVERS  := $(patsubst tests/integration/%.c,$(O)/drivers/%,$(DRIVE_SRC))
 ATTACKS  := $(patsubst tests/attack/%.c,$(O)/attack/%,$(ATTACK_SRC))
 TABLES   := $(patsubst tests/reproduce/%.c,$(O)/reproduce/%,$(TABLE_SRC))
 
-.PHONY: all programs units drivers attacks tables help check check-unit check-integration \
-        check-source fuzz check-fuzz check-model asan valgrind coverage torture bench bench-peers \
-        install clean format
+.PHONY: all programs units drivers attacks tables help check check-attack check-unit \
+        check-integration check-source fuzz check-fuzz check-model asan valgrind coverage torture bench \
+        bench-peers install clean format
 .SECONDARY:
 
 all: programs
@@ -130,7 +130,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 ## check              everything below but valgrind and fuzz
-check: check-source check-unit check-integration check-fuzz check-model asan
+check: check-source check-unit check-integration check-attack check-fuzz check-model asan
 ## check-unit         unit tests (cmocka)
 check-unit: $(UNITS)
 	@tests/run-units $(O)/unit
@@ -143,6 +143,9 @@ check-source: $(O)/proto/table_dump
 ## check-model        spin searches the model of delivery
 check-model:
 	@tests/model/run
+## check-attack       the attack suite against the matrix that is expected of it
+check-attack:
+	@scripts/attack --short --check
 ## check-fuzz         replay the fuzz seeds
 check-fuzz:
 	$(MAKE) B=fuzz fuzzers

@@ -3,15 +3,20 @@
 
     attack.py [--profile P] [--only NAME] [--json] [--seed N] [--short] [--check | --accept]
 
+Attacks run side by side, each in a process of its own; most of their time is waiting.
+
 --check compares each result with the file `expected` beside this one: a result that differs is
 tried once more with another seed, since some attackers guess, and fails the run if it differs
 again. --accept writes what was found to that file; only after a full run.
 """
 import argparse
+import concurrent.futures
 import importlib
 import json
 import pathlib
+import subprocess
 import sys
+import tempfile
 import time
 
 import result
@@ -22,6 +27,7 @@ NAMES = ("replay", "parallel", "forgery", "mitm", "insider", "reflection", "onli
          "offline-guess", "brute-force", "dictionary", "visual", "statistical", "image", "desync",
          "backward", "downgrade", "traffic")
 PROFILES = ("auth", "paper")
+SKIPPED = 77  # exit code
 
 
 def parse():
@@ -34,8 +40,10 @@ def parse():
     parser.add_argument("--short", action="store_true", help="smaller samples and budgets")
     parser.add_argument("--objects", default=result.ROOT / "build/plain", help="the build's folder")
     parser.add_argument("--results", help="folder for pictures (none when not given)")
+    parser.add_argument("--jobs", type=int, default=2, help="attacks at a time (2)")
     parser.add_argument("--check", action="store_true", help="fail where tests/attack/expected does")
     parser.add_argument("--accept", action="store_true", help="write tests/attack/expected")
+    parser.add_argument("--one", choices=NAMES, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -50,24 +58,50 @@ def experiment(name):
         raise
 
 
-def results(name, given, seed):
-    """All rows of one attack, or None when it was skipped."""
+def run_here(name, given):
+    """One attack in this process, its rows as JSON on stdout."""
     module = experiment(name)
     if module is None:
-        return None
-    ctx = result.Context(seed, given.short, given.objects, given.results)
+        return SKIPPED
+    ctx = result.Context(given.seed, given.short, given.objects, given.results)
     ctx.profiles = (given.profile,) if given.profile else PROFILES
-    rows = []
     for row in module.run(ctx):
-        if given.profile is None or row["profile"] == given.profile:
-            rows.append(row)
-            show(row, given)
+        print(json.dumps(row), flush=True)
+    return 0
+
+
+def results(name, given, seed):
+    """All rows of one attack, or None when it was skipped."""
+    argv = [sys.executable, "-B", __file__, "--one", name, "--seed", str(seed), "--objects",
+            str(given.objects)]
+    argv += ["--short"] if given.short else []
+    argv += ["--profile", given.profile] if given.profile else []
+    argv += ["--results", given.results] if given.results else []
+    rows, began = [], time.monotonic()
+    said = tempfile.TemporaryFile("w+") if given.check else None  # shown when it cannot be run
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=said, text=True) as process:
+        for line in process.stdout:
+            row = json.loads(line)
+            if given.profile is None or row["profile"] == given.profile:
+                rows.append(row)
+                show(row, given)
+    if process.returncode == SKIPPED:
+        return None
+    if process.returncode != 0:
+        if said is not None:
+            said.seek(0)
+            print(said.read(), file=sys.stderr)
+        raise SystemExit(f"attack: {name} could not be run, exit {process.returncode}")
+    print(f"{name}: {len(rows)} results in {time.monotonic() - began:.0f} s", file=sys.stderr,
+          flush=True)
     return rows
 
 
 def show(row, given):
     if given.json:
         print(json.dumps(row), flush=True)
+    if given.check:
+        return
     print(f"{row['attack']:<13} {row['profile']:<7} {row['result']:<9} {row['case']}: {row['note']} "
           f"(tries {row['tries']}; {row['cost']})", file=sys.stderr, flush=True)
 
@@ -111,8 +145,31 @@ def differs(rows, expected, attack, given):
 # ---- the matrix for people ----------------------------------------------------------------------
 
 
+def verdict_of(rows):
+    """Of the cases of one attack against one profile."""
+    won = [row for row in rows if row["result"] == "succeeded"]
+    if not rows:
+        return ""
+    if not won:
+        return "prevented"
+    if len(won) == len(rows) == 1:
+        return f"**succeeded**: tries {won[0]['tries']}, {won[0]['cost']}"
+    return f"**succeeded** in {len(won)} of {len(rows)} cases"
+
+
+def summary(rows, profiles):
+    yield "| attack | " + " | ".join(f"`{p}`" for p in profiles) + " |"
+    yield "| --- " * (1 + len(profiles)) + "|"
+    for name in dict.fromkeys(row["attack"] for row in rows):
+        cells = [verdict_of([r for r in rows if (r["attack"], r["profile"]) == (name, p)])
+                 for p in profiles]
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
 def matrix(rows, given):
     profiles = (given.profile,) if given.profile else PROFILES
+    yield from summary(rows, profiles)
+    yield ""
     cells = {}
     for row in rows:
         cells.setdefault((row["attack"], row["case"]), {})[row["profile"]] = row
@@ -125,36 +182,43 @@ def matrix(rows, given):
         for p in profiles:
             row = of.get(p)
             verdicts.append("" if row is None else "prevented" if row["result"] == "prevented"
-                            else f"**succeeded**: {row['tries']} tries, {row['cost']}")
+                            else f"**succeeded**: tries {row['tries']}, {row['cost']}")
         yield f"| {attack} | {case} | " + " | ".join(verdicts) + " |"
+
+
+def verified(name, given, expected):
+    """Rows of an attack and what is wrong with them; None when it was skipped."""
+    rows = results(name, given, given.seed)
+    if rows is None or not given.check:
+        return rows, []
+    wrong = differs(rows, expected, name, given)
+    if wrong:
+        print("\n".join(f"once more, for: {w}" for w in wrong), file=sys.stderr, flush=True)
+        rows = results(name, given, given.seed + 1)
+        wrong = differs(rows, expected, name, given)
+    return rows, wrong
 
 
 def main():
     given = parse()
+    if given.one:
+        return run_here(given.one, given)
     expected = read_expected()
-    everything, passed, failed, skipped = [], 0, 0, 0
-    for name in given.only or NAMES:
-        began = time.monotonic()
-        rows = results(name, given, given.seed)
-        if rows is None:
-            skipped += 1
-            continue
-        wrong = differs(rows, expected, name, given) if given.check else []
-        if wrong:
-            print("\n".join(f"once more, for: {w}" for w in wrong), file=sys.stderr, flush=True)
-            rows = results(name, given, given.seed + 1)
-            wrong = differs(rows, expected, name, given)
-        everything += rows
-        failed += len(wrong)
-        passed += len(rows) - len([w for w in wrong if not w.endswith("no result")])
-        for w in wrong:
-            print(f"not ok - {w}", flush=True)
-        print(f"{name}: {len(rows)} results in {time.monotonic() - began:.0f} s", file=sys.stderr,
-              flush=True)
-    if given.accept and not given.only and not given.profile:
+    everything, failed, skipped = [], 0, 0
+    with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
+        work = [pool.submit(verified, name, given, expected) for name in given.only or NAMES]
+        for done in work:
+            rows, wrong = done.result()
+            everything += rows or []
+            skipped += rows is None
+            failed += len(wrong)
+            for w in wrong:
+                print(f"not ok - {w}", flush=True)
+    if given.accept and not given.only and not given.profile and not skipped:
         write_expected(everything)
     if given.check:
-        print(f"attack: {passed} passed, {failed} failed, {skipped} skipped")
+        print(f"attack: {max(len(everything) - failed, 0)} passed, {failed} failed, "
+              f"{skipped} skipped")
     elif not given.json:
         print("\n".join(matrix(everything, given)))
     return 1 if failed else 0

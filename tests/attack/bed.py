@@ -24,6 +24,7 @@ from wire import DOWN, UP, Frame, Proxy, decode, encode, frame  # noqa: E402,F40
 COVER = f"{COVERS}/camera-128.png"
 SCANS = {"alice": "synth1a.pgm", "bob": "synth2a.pgm", "mallory": "synth3a.pgm"}
 OPEN = ("--hop", "open", "--allow-research")
+SEALED = ("--hop", "sealed", "--allow-research")  # the default
 SETTLE = 0.4  # seconds in which nothing more comes of what was sent
 
 

@@ -5,9 +5,8 @@
 
 Lists travel in ATTACH, OPEN and SALT. She edits them one by one, and all of them such that each
 device still sees its own list unchanged and only the other's shortened. Success is a message that
-goes through with another profile or stego code than the devices would have agreed on. For `auth`
-the devices offer what they offer by default; once more with --allow-research on both sides and no
---profile, where `paper` is in the list. Choosing --profile is the way out: then only that is offered.
+goes through with another profile or stego code than the devices would have agreed on. Both devices
+run with --allow-research, so that `paper` is there to be chosen.
 """
 from bed import DOWN, UP, Receiver, bed, decode, frame
 from result import main, result
@@ -86,8 +85,7 @@ def attempt(profile, field, only):
     return won, verdicts
 
 
-CASES = (("auth", "the profile, with --profile auth", "auth", "profiles", [PAPER]),
-         ("auth", "the profile, research allowed and none chosen", None, "profiles", [PAPER]),
+CASES = (("auth", "the profile, research allowed on both sides", None, "profiles", [PAPER]),
          ("auth", "the stego code", "auth", "codecs", [STEALTH]),
          ("paper", "the stego code", "paper", "codecs", [STEALTH]))
 

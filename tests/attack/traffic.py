@@ -12,10 +12,9 @@ hides either. It is out of scope, and stays in the matrix as what it is.
 """
 import random
 
-from bed import DOWN, UP, Receiver, bed, settle
+from bed import DOWN, SEALED, UP, Receiver, bed, settle
 from result import main, result
 
-SEALED = ("--hop", "sealed", "--allow-research")
 LENGTHS = (8, 64, 256, 1024, 4096)
 LEAST = 2000  # bytes of a frame that holds an image
 
