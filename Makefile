@@ -1,7 +1,7 @@
 # inkpost: cloudd, sds and sdr over one core.   make help lists the targets.
 #
 # Every source file is found by its folder, so adding a file needs no edit here:
-#   proto/ common/ common/sql/   -> libcore.a     common/agent/ -> libagent.a
+#   proto/ common/ common/sql/ common/net/ -> libcore.a     common/agent/ -> libagent.a
 #   cloudd/ less main.c          -> libcloudd.a   tests/unit/test_*.c -> one program each
 # B names the kind of build (plain, asan, fuzz); each has its own object folder.
 
@@ -44,7 +44,7 @@ src  = $(foreach d,$(1),$(wildcard $(d)/*.c))
 objs = $(patsubst %.c,$(O)/%.o,$(1))
 
 TOOLS      := proto/table_dump.c
-CORE_SRC   := $(filter-out $(TOOLS),$(call src,proto common common/sql))
+CORE_SRC   := $(filter-out $(TOOLS),$(call src,proto common common/sql common/net))
 AGENT_SRC  := $(call src,common/agent)
 CLOUD_SRC  := $(filter-out cloudd/main.c,$(call src,cloudd))
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)

@@ -15,6 +15,7 @@
 #include "cloudd/mailbox.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/net/gulp.h"
 
 #define KEEPALIVE_IDLE_S  60
 #define KEEPALIVE_EVERY_S 20
@@ -84,10 +85,14 @@ static void on_read(struct bufferevent *bev, void *arg)
     struct conn *c = arg;
 
     server_turn(c->srv);
-    if (c->state == CONN_CLOSING)
+    if (c->state == CONN_CLOSING) {
         evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
-    else
-        conn_read(c);
+        return;
+    }
+    /* Who has not said who it is gets no more room than it needs. */
+    if (c->state == CONN_SEND || c->state == CONN_RECV)
+        gulp(bev, READ_ONCE);
+    conn_read(c);
 }
 
 /* All is sent: the peer is told by a FIN, and what it still sends is read and dropped, since a

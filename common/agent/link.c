@@ -14,6 +14,7 @@
 #include <sodium.h>
 
 #include "common/err.h"
+#include "common/net/gulp.h"
 #include "common/secret.h"
 
 #define BACKOFF_MIN_MS 100
@@ -314,35 +315,12 @@ static int has_unread(struct bufferevent *bev)
     return ioctl((int)bufferevent_getfd(bev), FIONREAD, &n) == 0 && n > 0;
 }
 
-/* libevent reads 4 KiB at a time. The rest of what has arrived, up to READ_AT_ONCE, is read here in
- * one call; the end of the connection, and errors, are left for libevent to find. */
-static void read_rest(struct bufferevent *bev)
-{
-    struct evbuffer *in = bufferevent_get_input(bev);
-    struct evbuffer_iovec v;
-    int fd = (int)bufferevent_getfd(bev), n = 0;
-    ssize_t got = 0;
-
-    if (ioctl(fd, FIONREAD, &n) != 0 || n <= 0)
-        return;
-    if (n > (int)READ_AT_ONCE)
-        n = (int)READ_AT_ONCE;
-    evbuffer_unfreeze(in, 0);
-    if (evbuffer_reserve_space(in, n, &v, 1) == 1) {
-        v.iov_len = (size_t)n;
-        got = recv(fd, v.iov_base, v.iov_len, MSG_DONTWAIT);
-        v.iov_len = got > 0 ? (size_t)got : 0;
-        evbuffer_commit_space(in, &v, 1);
-    }
-    evbuffer_freeze(in, 0);
-}
-
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct link *l = arg;
     int more = 0;
 
-    read_rest(bev);
+    gulp(bev, READ_AT_ONCE);
     while (l->bev == bev && !l->lingering && (more = take_frame(l)) > 0)
         ;
     if (l->bev != bev)
