@@ -73,7 +73,7 @@ static void shake(struct job *job)
     size_t n;
 
     memset(&hs, 0, sizeof(hs));
-    h->err = hop_start_cloud(&hs, h->mode, h->role, &h->srv->home->secrets->key);
+    h->err = hop_start_cloud(&hs, h->mode, (uint8_t)h->role, &h->srv->home->secrets->key);
     if (h->err == 0)
         h->err = noise_read(&hs, h->noise1, h->noise1_len, none, 0, &n);
     if (h->err == 0)
