@@ -9,8 +9,8 @@
 
 struct bufferevent;
 
-/* Add what else has arrived, up to max bytes, to the input of a socket's bufferevent. The end of the
- * connection, and errors, are left for libevent to find. */
+/* Add what else has arrived, up to max bytes, to the input of a socket's bufferevent. The end of
+ * the connection, and errors, are left for libevent to find. */
 void gulp(struct bufferevent *bev, size_t max);
 
 #endif
