@@ -21,6 +21,7 @@ OFFLINE, OFFLINE_SHORT = 1_000_000, 200_000
 BUDGET, BUDGET_SHORT = 3000, 1500
 FORGED = b"pay mallory 1000"
 VERIFIED, UNVERIFIABLE = 1, 3
+PAPER = 3  # the profile's number, the first byte of a package
 
 
 def digit_sums():
@@ -45,8 +46,8 @@ class Forger:
     """A rule: every package of the sender carries our text and a guess to the cloud; a receipt that
     refuses it comes back as one that names the sender's own bytes and knows no session."""
 
-    def __init__(self, helper, profile, guess, rng):
-        self.helper, self.profile, self.guess, self.rng = helper, profile, guess, rng
+    def __init__(self, helper, guess, rng, text=FORGED):
+        self.helper, self.guess, self.rng, self.text = helper, guess, rng, text
         self.tries, self.digest = 0, None
 
     def __call__(self, link, way, f):
@@ -54,20 +55,21 @@ class Forger:
             return self.forge(f)
         if f.name == "RECEIPT" and way == DOWN:
             said = decode(f.name, f.body)
-            if said["status"] != VERIFIED:
+            if said["status"] != VERIFIED and self.digest is not None:
                 return [frame(f.name, {**said, "status": UNVERIFIABLE, "digest": self.digest,
                                        "mac": bytes(16)})]
         return None
 
     def forge(self, f):
         self.digest = bytes.fromhex(self.helper.ask("digest", f.body)[1])
-        if self.profile == "paper":
+        if f.body[0] == PAPER:
             hidden = bytes.fromhex(self.helper.ask("hidden", f.body)[1])
             payload = self.guess + hidden[len(self.guess):]
         else:
             payload = self.rng.randbytes(24)
         self.tries += 1
-        return [Frame(f.name, bytes.fromhex(self.helper.ask("forge", f.body, FORGED, payload)[1]))]
+        forged = self.helper.ask("forge", f.body, self.text, payload)[1]
+        return [Frame(f.name, bytes.fromhex(forged))]
 
 
 def offline(ctx, helper, profile, guess, chance):
@@ -90,7 +92,7 @@ def online(ctx, helper, profile, guess):
     if profile != "paper":
         budget = 300 if ctx.short else 1000
     with bed("alice", "bob") as b:
-        b.rule = forger = Forger(helper, profile, guess, random.Random(ctx.seed))
+        b.rule = forger = Forger(helper, guess, random.Random(ctx.seed))
         bob = Receiver(b, "bob")
         began = time.monotonic()
         sent = 0

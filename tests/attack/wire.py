@@ -134,6 +134,9 @@ class Link:
             self.socks[1 - way].shutdown(socket.SHUT_WR)
         except OSError:
             self.cut()
+        except Exception:
+            self.cut()
+            raise
         self.closed = True
         self.running -= 1
         if self.running == 0:
@@ -155,13 +158,13 @@ class Proxy:
     """Between all devices and their cloud. `rule(link, way, frame)` says what becomes of a frame: a
     list of frames in its place, or None to let it pass. The rule can be changed at any time."""
 
-    def __init__(self, cloud_port, clock):
+    def __init__(self, cloud_port, clock, port=0):
         self.cloud_port, self.clock = cloud_port, clock
         self.rule = None
         self.links = []
         self.seen = []  # (link, way, frame) of all that came
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
