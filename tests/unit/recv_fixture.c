@@ -56,16 +56,31 @@ void rx_reopen(struct rx *rx)
     open_state(rx);
 }
 
+static void put_session(struct rx *rx, struct recv_session *s, struct session_keys *keys)
+{
+    cover_random(&s->keys, sizeof(s->keys), (uint32_t)s->enrolment);
+    keybuf_set(&s->keys.state, s->keys.session, KEY_BYTES);
+    if (s->profile == PROFILE_SEALED)
+        keybuf_append(&s->keys.state, &s->suite, 1);
+    cover_random(s->negotiation, sizeof(s->negotiation), (uint32_t)s->enrolment + 1000);
+    text_copy(s->peer, sizeof(s->peer), "alice");
+    assert_int_equal(recv_session_put(rx->db, s), 0);
+    *keys = s->keys;
+}
+
 void rx_session(struct rx *rx, unsigned number, int64_t created, struct session_keys *keys)
 {
-    struct recv_session s = {.enrolment = number, .profile = PROFILE_AUTH, .created = created};
+    struct recv_session s = {
+        .enrolment = number, .profile = PROFILE_AUTH, .suite = SUITE_NONE, .created = created};
 
-    cover_random(&s.keys, sizeof(s.keys), number);
-    keybuf_set(&s.keys.state, s.keys.session, KEY_BYTES);
-    cover_random(s.negotiation, sizeof(s.negotiation), number + 1000);
-    text_copy(s.peer, sizeof(s.peer), "alice");
-    assert_int_equal(recv_session_put(rx->db, &s), 0);
-    *keys = s.keys;
+    put_session(rx, &s, keys);
+}
+
+void rx_session_sealed(struct rx *rx, unsigned number, uint8_t suite, struct session_keys *keys)
+{
+    struct recv_session s = {.enrolment = number, .profile = PROFILE_SEALED, .suite = suite};
+
+    put_session(rx, &s, keys);
 }
 
 static void decode(struct rx_package *p)
@@ -82,7 +97,7 @@ void rx_make(struct rx_package *p, const struct session_keys *keys, uint64_t ind
     struct keybuf chain = keys->state, key = {0};
     struct package made;
 
-    f->profile = PROFILE_AUTH;
+    f->profile = keys->state.len == KEY_BYTES ? PROFILE_AUTH : PROFILE_SEALED;
     f->codec = 1;
     memcpy(f->session, keys->session, SESSION_ID_BYTES);
     f->index = index;
@@ -91,7 +106,7 @@ void rx_make(struct rx_package *p, const struct session_keys *keys, uint64_t ind
     text_copy(f->to, sizeof(f->to), "bob");
     f->message = (struct blob){(const uint8_t *)text, strlen(text)};
     for (uint64_t i = 0; i <= index; i++)
-        assert_int_equal(profile_auth.take_key(&key, &chain), 0);
+        assert_int_equal(profile_find(f->profile)->take_key(&key, &chain), 0);
     assert_int_equal(package_make(&made, &m, &(struct pgm_view){RX_SIDE, RX_SIDE, cover}, &key, 0),
                      0);
     free(cover);

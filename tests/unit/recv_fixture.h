@@ -29,6 +29,8 @@ void rx_reopen(struct rx *rx);
 
 /* Put a session of alice's into the state; its keys follow from the number. */
 void rx_session(struct rx *rx, unsigned number, int64_t created, struct session_keys *keys);
+/* The same in the profile `sealed`, with this suite. */
+void rx_session_sealed(struct rx *rx, unsigned number, uint8_t suite, struct session_keys *keys);
 /* The package of (keys, index), genuine. Its nonce, and so its bytes, are new each time. */
 void rx_make(struct rx_package *p, const struct session_keys *keys, uint64_t index, uint64_t seq,
              const char *text);

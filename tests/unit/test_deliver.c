@@ -14,6 +14,7 @@
 #include <sodium.h>
 
 #include "common/err.h"
+#include "common/profile.h"
 #include "common/session.h"
 #include "tests/unit/recv_fixture.h"
 #include "tests/unit/store_fixture.h"
@@ -115,6 +116,57 @@ static void deliver__other_package_of_a_used_index__rejected(void **state)
     assert_int_equal(messages(rx), 1);
     rx_package_free(&p);
     rx_package_free(&other);
+}
+
+/* Late, early and repeated, in every suite; and what is kept of it says so. */
+static void deliver__sealed__out_of_order__the_messages_and_their_suite(void **state)
+{
+    static const uint8_t suites[] = {SUITE_XCHACHA20_POLY1305, SUITE_CHACHA20_POLY1305};
+    static const uint64_t order[] = {3, 0, 2, 1};
+    struct rx *rx = *state;
+    struct session_keys keys;
+    struct inbox_record r;
+    struct rx_package p;
+    struct verdict v;
+    char text[16];
+
+    for (unsigned i = 0; i < sizeof(suites); i++) {
+        rx_session_sealed(rx, 10 + i, suites[i], &keys);
+        for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
+            snprintf(text, sizeof(text), "number %u", (unsigned)order[k]);
+            rx_make(&p, &keys, order[k], order[k] + 1, text);
+            rx_deliver(rx, &p, &v);
+            assert_int_equal(v.receipt.status, RECEIPT_VERIFIED);
+            assert_true(rx_is_signed(&v, &keys));
+            check_text(rx, v.inbox_id, text);
+            assert_int_equal(inbox_next(rx->db, v.inbox_id - 1, &r), 0);
+            assert_int_equal(r.profile, PROFILE_SEALED);
+            assert_int_equal(r.suite, suites[i]);
+            inbox_record_free(&r);
+            expect(rx, &p, RECEIPT_VERIFIED, LINE_NONE);
+            rx_package_free(&p);
+        }
+    }
+}
+
+/* A session has one profile: a package in clear is no message of a sealed one, nor the reverse. */
+static void deliver__sealed__package_in_clear__rejected(void **state)
+{
+    struct rx *rx = *state;
+    struct session_keys sealed, clear;
+    struct rx_package p;
+
+    rx_session_sealed(rx, 10, SUITE_XCHACHA20_POLY1305, &sealed);
+    clear = sealed;
+    clear.state.len = KEY_BYTES; /* as if the sender, or the cloud, left the suite out */
+    rx_make(&p, &clear, 0, 1, "in clear");
+    assert_int_equal(p.m.u.package.profile, PROFILE_AUTH);
+    expect(rx, &p, RECEIPT_REJECTED, LINE_FAILURE);
+    p.m.u.package.profile = PROFILE_SEALED;
+    rx_encode_again(&p);
+    expect(rx, &p, RECEIPT_REJECTED, LINE_FAILURE);
+    rx_package_free(&p);
+    assert_int_equal(rx_number(rx, "SELECT count(*) FROM inbox"), 0);
 }
 
 static void deliver__out_of_order__all_verified_and_late_ones_marked(void **state)
@@ -489,6 +541,8 @@ int main(void)
         T(deliver__genuine_package__recorded_and_receipted),
         T(deliver__same_package_again__receipt_repeated_once_in_inbox),
         T(deliver__other_package_of_a_used_index__rejected),
+        T(deliver__sealed__out_of_order__the_messages_and_their_suite),
+        T(deliver__sealed__package_in_clear__rejected),
         T(deliver__out_of_order__all_verified_and_late_ones_marked),
         T(deliver__too_far_ahead__unverifiable_and_unchanged),
         T(deliver__as_far_ahead_as_allowed__skipped_ones_still_verify),

@@ -152,6 +152,32 @@ static void offer_choose__full_lists__last_entry_is_looked_at(void **state)
     assert_int_equal(c.codec, 1);
 }
 
+static void list_covers__every_entry_in_any_order(void **state)
+{
+    struct list l = LIST(3, 1, 2), some = LIST(2, 3), other = LIST(2, 4);
+
+    (void)state;
+    assert_true(list_covers(&l, &some));
+    assert_true(list_covers(&l, &l));
+    assert_false(list_covers(&some, &l));
+    assert_false(list_covers(&l, &other));
+    some.n = 0;
+    assert_true(list_covers(&l, &some));
+    assert_false(list_covers(&some, &l));
+}
+
+static void offer_is_empty__only_without_any_list(void **state)
+{
+    struct offer o = {.suites = {1, {1}}};
+
+    (void)state;
+    assert_false(offer_is_empty(&o));
+    o.suites.n = 0;
+    assert_true(offer_is_empty(&o));
+    o.codecs.n = 1;
+    assert_false(offer_is_empty(&o));
+}
+
 static void offer_equal__order_length_and_every_entry_count(void **state)
 {
     struct offer a = offer_of(LIST(1, 2), LIST(3, 4), LIST(5, 6)), b = a;
@@ -181,6 +207,8 @@ int main(void)
         cmocka_unit_test(offer_choose__no_suite_left__denied),
         cmocka_unit_test(offer_choose__suites__only_those_of_the_profile),
         cmocka_unit_test(offer_choose__full_lists__last_entry_is_looked_at),
+        cmocka_unit_test(list_covers__every_entry_in_any_order),
+        cmocka_unit_test(offer_is_empty__only_without_any_list),
         cmocka_unit_test(offer_equal__order_length_and_every_entry_count),
     };
 

@@ -70,7 +70,7 @@ static int64_t put(struct sql *db, const char *peer, const char *text)
 {
     static uint8_t cover[] = "a cover";
     uint8_t message[64];
-    struct out_item item = {.profile = 1, .codec = 2};
+    struct out_item item = {.profile = 1, .codec = 2, .exact = text[0] == '-'};
 
     text_copy(item.peer, sizeof(item.peer), peer);
     memcpy(message, text, strlen(text));
@@ -92,6 +92,7 @@ static int64_t pack(struct sql *db, const char *peer, uint32_t number, uint64_t 
     cover_random(item.session, SESSION_ID_BYTES, number);
     cover_random(item.digest, DIGEST_BYTES, (uint32_t)index + 500);
     item.index = index;
+    item.suite = 3;
     item.psnr_mdb = 81234;
     item.changed_pixels = 17;
     item.embed_us = 99;
@@ -114,6 +115,7 @@ static void make_session(struct out_session *s, uint32_t number, const char *pee
     cover_random(s->negotiation, NEG_ID_BYTES, number + 100);
     text_copy(s->peer, sizeof(s->peer), peer);
     s->profile = 1;
+    s->suite = 4;
     s->codecs = (struct list){2, {1, 2}};
     s->created = 1000000;
 }
@@ -168,6 +170,35 @@ static void outbox_put__rolled_back__leaves_no_message_and_no_gap(void **state)
     assert_int_equal(outbox_next_queued(db, "bob", &item), 0);
     assert_int_equal(item.seq, 2);
     assert_memory_equal(item.message.p, "two", 3);
+    out_item_free(&item);
+}
+
+/* What a message asks for stays with it, until it is packed and after. */
+static void outbox__profile_suite_and_padding__kept(void **state)
+{
+    struct sql *db = db_of(state);
+    struct out_item item;
+    uint8_t profile;
+
+    assert_int_equal(outbox_next_profile(db, "bob", &profile), ERR_NOTFOUND);
+    put(db, "bob", "-not to be padded");
+    put(db, "bob", "to be padded");
+    assert_int_equal(sql_exec(db, "UPDATE outbox SET profile = 2 WHERE exact = 1"), 0);
+    assert_int_equal(outbox_next_profile(db, "bob", &profile), 0);
+    assert_int_equal(profile, 2);
+    assert_int_equal(outbox_next_profile(db, "carol", &profile), ERR_NOTFOUND);
+    assert_int_equal(outbox_next_queued(db, "bob", &item), 0);
+    assert_true(item.exact);
+    out_item_free(&item);
+    pack(db, "bob", 1, 0);
+    assert_int_equal(outbox_next_profile(db, "bob", &profile), 0);
+    assert_int_equal(profile, 1);
+    assert_int_equal(outbox_next_queued(db, "bob", &item), 0);
+    assert_false(item.exact);
+    out_item_free(&item);
+    assert_int_equal(outbox_next_packed(db, "bob", 0, &item), 0);
+    assert_int_equal(item.suite, 3);
+    assert_int_equal(item.profile, 2);
     out_item_free(&item);
 }
 
@@ -416,6 +447,7 @@ static void out_session__put_and_found_by_each_of_its_names(void **state)
     assert_memory_equal(&got.keys, &s.keys, sizeof(s.keys));
     assert_int_equal(got.codecs.n, 2);
     assert_int_equal(got.codecs.v[1], 2);
+    assert_int_equal(got.suite, 4);
     assert_int_equal(got.created, s.created);
     assert_int_equal(out_session_get(tx->db, s.keys.session, &got), 0);
     assert_string_equal(got.peer, "bob");
@@ -645,6 +677,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(outbox_put__seq_counts_from_one_for_each_peer),
         T(outbox_put__rolled_back__leaves_no_message_and_no_gap),
+        T(outbox__profile_suite_and_padding__kept),
         T(outbox_put__seq_after_delete_and_restart__goes_on),
         T(outbox_next_queued__oldest_first_with_its_bytes),
         T(outbox_next_queued__nothing__not_found),

@@ -334,6 +334,30 @@ static void respond__altered_terms__refused(void **state)
     expect_refused(p, REASON_CHECK_FAILED);
 }
 
+static void respond__altered_suites__refused(void **state)
+{
+    struct play *p = *state;
+    struct neg_terms t;
+
+    peer(p);
+    t = p->terms;
+    t.choice.suite = SUITE_XCHACHA20_POLY1305; /* not one of the profile */
+    salt(p, &t);
+    expect_refused(p, REASON_CHECK_FAILED);
+    t = p->terms;
+    t.r_offer.suites.n--; /* our own */
+    salt(p, &t);
+    expect_refused(p, REASON_STALE);
+    t = p->terms;
+    t.i_offer.suites = t.allowed = (struct list){1, {SUITE_AES_256_GCM}};
+    salt(p, &t); /* nothing is left, and yet something was chosen */
+    expect_refused(p, REASON_NO_COMMON);
+    t = p->terms;
+    t.allowed = (struct list){1, {SUITE_NONE}};
+    salt(p, &t); /* another policy than the initiator was told: the same choice */
+    expect_refused(p, REASON_CHECK_FAILED);
+}
+
 static void respond__any_bit_of_the_seals_flipped__refused(void **state)
 {
     struct play *p = *state;
@@ -527,6 +551,7 @@ int main(void)
         T(respond__sender_not_accepted__refused_and_not_remembered),
         T(respond__changed_key__refused_until_accepted),
         T(respond__altered_terms__refused),
+        T(respond__altered_suites__refused),
         T(respond__any_bit_of_the_seals_flipped__refused),
         T(respond__any_byte_of_the_handshake_changed_or_cut__refused),
         T(respond__each_field_of_step_3_wrong__refused),
