@@ -89,17 +89,18 @@ start_block 2
 wait_for "bob's enrolment" enrolled bob
 run_block 3
 grep -q bob "$work/3.said" || fail "peers does not show bob"
-wait_for "two stego images" in_inbox 2
+wait_for "three stego images" in_inbox 3
 grep -q 'The kettle is on\.' "$work/2.said" || fail "bob does not show the message"
 grep -q 'Two cups, please\.' "$work/2.said" || fail "bob does not show the second message"
-echo "ok - two messages arrive"
+grep -q 'The key is under the mat\.' "$work/2.said" || fail "bob does not show the sealed message"
+echo "ok - three messages arrive"
 
 kill -TERM -- "-${groups[1]}"
 wait "${groups[1]}" || true
 run_block 4
 start_block 5
-wait_for "the third message" grep -q 'Bring milk\.' "$work/5.said"
-in_inbox 3 || fail "not every stego image is in the inbox"
+wait_for "the fourth message" grep -q 'Bring milk\.' "$work/5.said"
+in_inbox 4 || fail "not every stego image is in the inbox"
 echo "ok - and one that was sent while bob was away"
 
 kill -TERM -- "-${groups[2]}"
