@@ -163,6 +163,9 @@ static unsigned check_package(const struct conn *c, const struct msg_package *p)
         return REASON_TOO_LARGE;
     if (profile != NULL && profile->research && !c->srv->opt->allow_research)
         return REASON_RESEARCH;
+    /* A session may be older than our policy. */
+    if (profile != NULL && !list_meets(&profile->suites, &c->srv->opt->suites))
+        return REASON_NO_SUITE;
     if (pgm_parse(p->image.p, p->image.len, &image) != 0 || image.width != p->width ||
         image.height != p->height)
         return REASON_IMAGE;

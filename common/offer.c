@@ -46,6 +46,11 @@ static uint8_t first_common(const struct list *i, const struct list *r)
     return 0;
 }
 
+int list_meets(const struct list *a, const struct list *b)
+{
+    return first_common(a, b) != 0;
+}
+
 /* What both lists have, in the order of the first. */
 static struct list common_list(const struct list *a, const struct list *b)
 {

@@ -32,6 +32,8 @@ int offer_equal(const struct offer *a, const struct offer *b);
 int list_equal(const struct list *a, const struct list *b);
 /* Is every entry of `some` in l? */
 int list_covers(const struct list *l, const struct list *some);
+/* Is there an entry in both? */
+int list_meets(const struct list *a, const struct list *b);
 int list_has(const struct list *l, uint8_t v);
 
 #endif

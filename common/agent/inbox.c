@@ -120,8 +120,9 @@ static int purge(struct sql *db, int64_t now)
 
     err = purge_before(db, "DELETE FROM recv_answer WHERE created < ?", now - ANSWER_DAYS * DAY_US);
     if (err == 0)
+        /* Its sender may have gone on with it, beside the later one, as long as it may be used. */
         err = purge_before(db, "DELETE FROM recv_session WHERE retired > 0 AND retired < ?",
-                           now - kept);
+                           now - kept - INT64_C(1000000) * SESSION_AGE_MAX);
     /* An answer may wait for its initiator, and then the first package in the mailbox. */
     if (err == 0)
         err = purge_before(db, "DELETE FROM recv_session WHERE used = 0 AND created < ?",

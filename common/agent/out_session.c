@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <sodium.h>
+
 #include "common/err.h"
 #include "common/session.h"
 
@@ -90,9 +92,51 @@ int out_session_retire(struct sql *db, const char *peer)
 
     sql_ask(&q, db,
             "UPDATE send_session SET current = 0, chain = zeroblob(length(chain))"
-            " WHERE peer = ? AND current = 1");
+            " WHERE peer = ? AND current > 0");
     sql_put_text(&q, peer);
     return sql_do(&q);
+}
+
+/* Those that a new session takes the place of, and those that are too old to be used again. */
+static int retire_profile(struct sql *db, const struct out_session *s)
+{
+    struct sql_query q;
+
+    sql_ask(&q, db,
+            "UPDATE send_session SET current = 0, chain = zeroblob(length(chain))"
+            " WHERE current > 0 AND peer = ? AND (profile = ? OR created < ?)");
+    sql_put_text(&q, s->peer);
+    sql_put_i64(&q, s->profile);
+    sql_put_i64(&q, s->created - (int64_t)SESSION_AGE_MAX * 1000000);
+    return sql_do(&q);
+}
+
+static int set_aside(struct sql *db, const char *peer)
+{
+    struct sql_query q;
+
+    sql_ask(&q, db, "UPDATE send_session SET current = 2 WHERE peer = ? AND current = 1");
+    sql_put_text(&q, peer);
+    return sql_do(&q);
+}
+
+int out_session_switch(struct sql *db, const char *peer, uint8_t profile)
+{
+    struct out_session s;
+    struct sql_query q;
+    int err = set_aside(db, peer);
+
+    if (err != 0)
+        return err;
+    sql_ask(&q, db,
+            "UPDATE send_session SET current = 1 WHERE peer = ? AND current = 2 AND profile = ?");
+    sql_put_text(&q, peer);
+    sql_put_i64(&q, profile);
+    err = sql_do(&q);
+    if (err == 0)
+        err = out_session_current(db, peer, &s);
+    sodium_memzero(&s.keys, sizeof(s.keys));
+    return err;
 }
 
 int out_session_retire_this(struct sql *db, const uint8_t session[SESSION_ID_BYTES])
@@ -101,7 +145,7 @@ int out_session_retire_this(struct sql *db, const uint8_t session[SESSION_ID_BYT
 
     sql_ask(&q, db,
             "UPDATE send_session SET current = 0, chain = zeroblob(length(chain))"
-            " WHERE session = ? AND current = 1");
+            " WHERE session = ? AND current > 0");
     sql_put_bytes(&q, session, SESSION_ID_BYTES);
     return sql_do(&q);
 }
@@ -109,8 +153,10 @@ int out_session_retire_this(struct sql *db, const uint8_t session[SESSION_ID_BYT
 int out_session_put(struct sql *db, const struct out_session *s)
 {
     struct sql_query q;
-    int err = out_session_retire(db, s->peer);
+    int err = retire_profile(db, s);
 
+    if (err == 0)
+        err = set_aside(db, s->peer);
     if (err != 0)
         return err;
     sql_ask(&q, db,

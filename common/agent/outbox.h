@@ -110,16 +110,20 @@ int out_session_current(struct sql *db, const char *peer, struct out_session *s)
 int out_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES], struct out_session *s);
 int out_session_by_negotiation(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES],
                                struct out_session *s);
-/* Make s the current session of its peer; older ones stay for their receipts. */
+/* Make s the current session of its peer; older ones of its profile stay for their receipts, that
+ * of another profile is set aside. */
 int out_session_put(struct sql *db, const struct out_session *s);
 /* Save state, next index and what was heard. */
 int out_session_save(struct sql *db, const struct out_session *s);
 /* Is it time for a new one: too old, too many messages, or so many without a receipt, or passed
  * over, that the receiver could not step over them? Also when that cannot be found out. */
 int out_session_is_worn(struct sql *db, const struct out_session *s, int64_t now_us);
-/* No more messages on the peer's current session. */
+/* Set the current session aside and make that of this profile current, which may be the same.
+ * ERR_NOTFOUND: there is none, and no current one. */
+int out_session_switch(struct sql *db, const char *peer, uint8_t profile);
+/* No more messages on the peer's current session, nor on those set aside. */
 int out_session_retire(struct sql *db, const char *peer);
-/* The same, when this session is the current one: news of an older one says nothing about it. */
+/* The same of this session only: news of an older one says nothing about it. */
 int out_session_retire_this(struct sql *db, const uint8_t session[SESSION_ID_BYTES]);
 /* Forget sessions that are neither current nor have outstanding packages. */
 int out_session_sweep(struct sql *db);

@@ -112,9 +112,8 @@ static int check_suites(const struct profile *p, const struct offer *offer)
 {
     char needed[SUITE_TEXT_MAX];
 
-    for (size_t i = 0; i < p->suites.n; i++)
-        if (list_has(&offer->suites, p->suites.v[i]))
-            return 0;
+    if (list_meets(&p->suites, &offer->suites))
+        return 0;
     suite_list_text(needed, &p->suites);
     return fail(EXIT_USAGE,
                 "profile %s needs one of the suites %s, and this device's set has none; "

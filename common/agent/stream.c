@@ -12,11 +12,11 @@
 #include "common/secret.h"
 #include "common/session.h"
 
-#define BACKLOG_MAX (1u << 20) /* bytes waiting on the link; more are packed when it drains */
-#define PACK_AT_ONCE 32        /* messages that share one commit */
+#define BACKLOG_MAX  (1u << 20) /* bytes waiting on the link; more are packed when it drains */
+#define PACK_AT_ONCE 32         /* messages that share one commit */
 #define RESERVE_LOW  (OUT_BLOCK / 2)
-#define WAIT_MIN_MS 200
-#define WAIT_MAX_MS 5000
+#define WAIT_MIN_MS  200
+#define WAIT_MAX_MS  5000
 
 void stream_set_state(struct stream *s, enum stream_state state)
 {
@@ -443,11 +443,20 @@ static int is_over(const struct stream *s)
            (outbox_next_profile(db, s->peer, &profile) == 0 && !fits(s, profile));
 }
 
+static int send_all(struct stream *s)
+{
+    int n = 1;
+
+    while (n > 0 && has_room(s) && outbox_has_queued(s->sender->config.db, s->peer))
+        n = send_batch(s);
+    return n == 0 && is_over(s) ? stream_next_session(s) : n;
+}
+
 void stream_pump(struct stream *s)
 {
     struct sql *db = s->sender->config.db;
     char why[256];
-    int n = 1;
+    int n;
 
     if (s->state != STREAM_READY && s->state != STREAM_IDLE)
         return;
@@ -456,16 +465,10 @@ void stream_pump(struct stream *s)
     resend(s);
     if (s->resending || !outbox_has_queued(db, s->peer))
         return;
-    if (out_block_update(db, s->peer, s->block) != 0) {
-        initiate(s);
-        return;
-    }
-    while (n > 0 && has_room(s) && outbox_has_queued(db, s->peer))
-        n = send_batch(s);
-    if (n == 0 && is_over(s)) {
-        (void)out_session_retire(db, s->peer);
-        initiate(s);
-    }
+    if (out_block_update(db, s->peer, s->block) != 0)
+        n = stream_next_session(s);
+    else
+        n = send_all(s);
     if (n == ERR_LOCKED) {
         stream_wait(s, REASON_NONE);
     } else if (n < 0) {

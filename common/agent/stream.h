@@ -90,6 +90,9 @@ void stream_send(struct stream *s, struct out_item *item);
  * it is used; *reserved is set when there is something to sync. */
 int stream_is_low(const struct stream *s);
 int stream_reserve_ahead(struct stream *s, int *reserved);
+/* Another session for the next message: its profile is not that of the current one, or that one is
+ * worn, or its suite is not used any more. 0 or ERR_*. */
+int stream_next_session(struct stream *s);
 /* Try again a little later, each time a little later than before. reason: the cloud's, or
  * REASON_NONE when it is our own state.db that does not let us go on. */
 void stream_wait(struct stream *s, unsigned reason);

@@ -94,10 +94,30 @@ send alice bob --no-wait "stored in clear, $secret" || fail "auth: $?"
 holds "stored in clear, $secret" "$work"/cloud/cloud.db* || fail "the search is blind in the store"
 ok "neither the cloud's files nor the wire have a sealed message"
 
-# Sizes: the same for every length of a class; with --no-pad as they are.
+# By turns: each profile has its session, and goes on with it also while bob is away.
 receive bob
 bob=$pid
 received bob 1
+send alice bob "auth 1" || fail "auth: $?"
+session=$(jq -r .session "$work/send.out")
+sealed bob "sealed 1" || fail "sealed: $?"
+other=$(jq -r .session "$work/send.out")
+[ "$session" != "$other" ] || fail "one session for two profiles"
+stop "$bob"
+send alice bob "auth 2" --no-wait || fail "auth again: $?"
+is ".status == \"accepted\" and .session == \"$session\" and .profile == \"auth\""
+sealed bob "sealed 2" --no-wait || fail "sealed again: $?"
+is ".status == \"accepted\" and .session == \"$other\" and .profile == \"sealed\""
+receive bob
+bob=$pid
+received bob 2
+[ "$(jq -r .text "$work/bob.out")" = "$(printf 'auth 2\nsealed 2')" ] || fail "in order"
+stop "$bob"
+ok "auth and sealed by turns"
+
+# Sizes: the same for every length of a class; with --no-pad as they are.
+receive bob
+bob=$pid
 sealed bob "a session to wait in" || fail "send"
 stop "$bob"
 short=$(grows bob yes)
@@ -181,7 +201,7 @@ done
 seq -f 'line %g' 40 | "$sds" run --home "$work/alice" --to bob --covers "$work/covers" --json \
     --profile sealed --cloud "$at" >"$work/run.out" 2>"$work/run.err" || fail "sds run: $?"
 [ "$(jq -r 'select(.status == "receipted").suite' "$work/run.out" | sort | uniq -c | tr -s ' ')" = \
-    " 40 xchacha20-poly1305" ] || fail "40 receipts"
+    " 40 chacha20-poly1305" ] || fail "40 receipts"
 [ "$(tail -n 40 "$work/bob.out" | jq -r .text)" = "$(seq -f 'line %g' 40)" ] || fail "in order"
 receive alice --count 1
 send bob alice --profile sealed "the other way" || fail "bob to alice: $?"

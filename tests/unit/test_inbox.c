@@ -108,7 +108,7 @@ static void inbox_purge__old_and_new__only_the_old_goes(void **state)
         assert_int_equal(recv_skipped_put(rx->db, keys[i].session, 5, &key), 0);
         assert_int_equal(recv_seen_put(rx->db, keys[i].session, 6, bytes), 0);
     }
-    assert_int_equal(sql_exec(rx->db, "UPDATE recv_session SET retired = created - 2678400000000"
+    assert_int_equal(sql_exec(rx->db, "UPDATE recv_session SET retired = created - 2764800000000"
                                       " WHERE used = 1 AND rowid = 2"),
                      0);
     assert_int_equal(inbox_purge(rx->db, now), 0);

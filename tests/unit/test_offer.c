@@ -161,7 +161,10 @@ static void list_covers__every_entry_in_any_order(void **state)
     assert_true(list_covers(&l, &l));
     assert_false(list_covers(&some, &l));
     assert_false(list_covers(&l, &other));
+    assert_true(list_meets(&l, &other));
+    assert_false(list_meets(&other, &(struct list){2, {1, 3}}));
     some.n = 0;
+    assert_false(list_meets(&l, &some));
     assert_true(list_covers(&l, &some));
     assert_false(list_covers(&some, &l));
 }

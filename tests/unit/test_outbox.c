@@ -492,6 +492,89 @@ static void out_session_put__older_one_loses_its_chain_and_keeps_its_receipt_key
     assert_int_equal(out_session_current(db, "carol", &got), 0);
 }
 
+static void put_of_profile(struct sql *db, uint32_t number, uint8_t profile, int64_t created)
+{
+    struct out_session s;
+
+    make_session(&s, number, "bob");
+    s.profile = profile;
+    s.created = created;
+    assert_int_equal(out_session_put(db, &s), 0);
+}
+
+/* Which of put_of_profile's is current; 0: none. */
+static uint32_t current_of(struct sql *db)
+{
+    uint8_t name[SESSION_ID_BYTES];
+    struct out_session s;
+    uint32_t number = 0;
+
+    if (out_session_current(db, "bob", &s) != 0)
+        return 0;
+    do
+        cover_random(name, sizeof(name), ++number);
+    while (memcmp(name, s.keys.session, sizeof(name)) != 0);
+    return number;
+}
+
+static void out_session_switch__there_and_back__with_state_and_next(void **state)
+{
+    struct sql *db = db_of(state);
+    struct out_session s, got;
+
+    make_session(&s, 1, "bob");
+    s.next = 5;
+    assert_int_equal(out_session_put(db, &s), 0);
+    put_of_profile(db, 2, 2, s.created);
+    assert_int_equal(current_of(db), 2);
+    assert_int_equal(out_session_switch(db, "bob", 1), 0);
+    assert_int_equal(current_of(db), 1);
+    assert_int_equal(out_session_current(db, "bob", &got), 0);
+    assert_int_equal(got.next, 5);
+    assert_memory_equal(&got.keys, &s.keys, sizeof(s.keys));
+    assert_int_equal(out_session_switch(db, "bob", 1), 0);
+    assert_int_equal(current_of(db), 1);
+    assert_int_equal(out_session_switch(db, "bob", 2), 0);
+    assert_int_equal(current_of(db), 2);
+    assert_int_equal(out_session_switch(db, "bob", 3), ERR_NOTFOUND);
+    assert_int_equal(current_of(db), 0);
+    assert_int_equal(out_session_switch(db, "bob", 1), 0);
+    assert_int_equal(out_session_sweep(db), 0);
+    assert_true(has_session(db, 1) && has_session(db, 2));
+}
+
+static void
+out_session_put__those_set_aside__go_with_a_new_one_of_their_profile_or_age(void **state)
+{
+    const int64_t age = (int64_t)SESSION_AGE_MAX * 1000000;
+    struct sql *db = db_of(state);
+    struct out_session got;
+    uint8_t name[SESSION_ID_BYTES];
+
+    put_of_profile(db, 1, 1, age);
+    put_of_profile(db, 2, 2, age);
+    put_of_profile(db, 3, 1, age);
+    assert_int_equal(out_session_switch(db, "bob", 1), 0);
+    assert_int_equal(current_of(db), 3);
+    put_of_profile(db, 4, 3, 2 * age + 1);
+    assert_int_equal(out_session_switch(db, "bob", 1), ERR_NOTFOUND);
+    assert_int_equal(out_session_switch(db, "bob", 2), ERR_NOTFOUND);
+    cover_random(name, sizeof(name), 3);
+    assert_int_equal(out_session_get(db, name, &got), 0);
+    assert_true(sodium_is_zero(got.keys.state.b, got.keys.state.len));
+}
+
+static void out_session_retire__those_set_aside_too(void **state)
+{
+    struct sql *db = db_of(state);
+
+    put_of_profile(db, 1, 1, 1);
+    put_of_profile(db, 2, 2, 1);
+    assert_int_equal(out_session_retire(db, "bob"), 0);
+    assert_int_equal(out_session_switch(db, "bob", 1), ERR_NOTFOUND);
+    assert_int_equal(out_session_switch(db, "bob", 2), ERR_NOTFOUND);
+}
+
 static void out_session_retire__none_is_current(void **state)
 {
     struct sql *db = db_of(state);
@@ -693,6 +776,9 @@ int main(void)
         T(out_session__put_and_found_by_each_of_its_names),
         T(out_session_save__chain_and_next_survive),
         T(out_session_put__older_one_loses_its_chain_and_keeps_its_receipt_key),
+        T(out_session_switch__there_and_back__with_state_and_next),
+        T(out_session_put__those_set_aside__go_with_a_new_one_of_their_profile_or_age),
+        T(out_session_retire__those_set_aside_too),
         T(out_session_retire__none_is_current),
         T(out_session_retire_this__an_older_session_does_not_end_the_current),
         T(out_session_sweep__keeps_current_and_those_that_wait_for_receipts),
