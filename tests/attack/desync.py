@@ -7,7 +7,7 @@ lost to the user?
 Success is that a message besides the dropped one does not reach the receiver in the session it was
 sent in: the two ends no longer agree about the session.
 """
-from bed import DOWN, Receiver, Stream, bed, wait_until
+from bed import DOWN, Receiver, Stream, bed, settle, wait_until
 from result import main, result
 
 BEFORE, AFTER = 2, 6
@@ -47,12 +47,18 @@ def run(ctx):
             lost = BEFORE + AFTER - len(in_time)
             rejected = sum(s == "rejected" for s in stream.last().values())
             b.rule = None
+            bob.stop()
+            bob.start()
+            settle(1)
+            late = f"message {BEFORE}" in bob.texts()
             stream.program.stop()
             note = (f"of {AFTER} messages after the dropped one {lost} were lost, {rejected} of them "
-                    f"reported as rejected; {len({m['session'] for m in bob.shown})} sessions")
+                    f"reported as rejected; the dropped one {'came' if late else 'did not come'} "
+                    "after a reconnect")
             yield result("desync", profile, "one package dropped before the receiver", lost > 0,
                          tries=1, cost="one dropped package", note=note,
-                         numbers={"lost": lost, "rejected": rejected, "after": AFTER})
+                         numbers={"lost": lost, "rejected": rejected, "after": AFTER,
+                                  "late": late})
 
 
 if __name__ == "__main__":

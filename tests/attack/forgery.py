@@ -18,7 +18,7 @@ from bed import DOWN, UP, Frame, Helper, Receiver, bed, decode, frame
 from result import main, result
 
 OFFLINE, OFFLINE_SHORT = 1_000_000, 200_000
-BUDGET, BUDGET_SHORT = 3000, 1500
+BUDGET, BUDGET_SHORT = 3000, 1200
 FORGED = b"pay mallory 1000"
 VERIFIED, UNVERIFIABLE = 1, 3
 PAPER = 3  # the profile's number, the first byte of a package

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 85_exercise.sh - docs/exercise.md, word for word: its blocks marked `sh terminal-N` run in their
+# 86_exercise.sh - docs/exercise.md, word for word: its blocks marked `sh terminal-N` run in their
 # order, with HOME a fresh folder and free ports. The forgery against paper must work in the end, and
 # none against auth.
 set -eu
