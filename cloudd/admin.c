@@ -111,14 +111,20 @@ static void print_mailbox(const struct store_mailbox *m, int json)
 
     time_text(when, m->oldest);
     if (!json) {
-        printf("%-24s %8" PRIu64 " packages  %12" PRIu64 " bytes  oldest %s\n", m->id, m->packages,
+        printf("%-24s %8" PRIu64 " packages  %12" PRIu64 " bytes  oldest %s", m->id, m->packages,
                m->bytes, when);
+        if (m->kept_packages > 0)
+            printf("  kept %" PRIu64 " packages  %" PRIu64 " bytes", m->kept_packages,
+                   m->kept_bytes);
+        printf("\n");
         return;
     }
     printf("{");
     json_id("id", m->id);
-    printf(",\"packages\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"oldest\":%" PRId64 "}\n", m->packages,
+    printf(",\"packages\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"oldest\":%" PRId64, m->packages,
            m->bytes, m->oldest);
+    printf(",\"kept_packages\":%" PRIu64 ",\"kept_bytes\":%" PRIu64 "}\n", m->kept_packages,
+           m->kept_bytes);
 }
 
 /* The exit status for an operation's result, with a sentence when it is not EXIT_DONE. */

@@ -29,6 +29,8 @@ const char *role_name(unsigned role)
         return "send";
     case ROLE_RECV:
         return "receive";
+    case ROLE_READ:
+        return "read";
     case ROLE_ENROL:
         return "enrol";
     default:
@@ -119,6 +121,8 @@ static void on_write(struct bufferevent *bev, void *arg)
         conn_check_pressure(c);
     } else if (c->state == CONN_SEND) {
         receipts_continue(c);
+        conn_check_pressure(c);
+    } else if (c->state == CONN_READ) {
         conn_check_pressure(c);
     }
 }

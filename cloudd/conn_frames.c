@@ -31,6 +31,7 @@ static const struct {
     {MSG_RESUME, handle_resume},
     {MSG_RECEIPT, handle_receipt},
     {MSG_RECEIPT_ACK, handle_receipt_ack},
+    {MSG_HISTORY, handle_history},
 };
 
 static handler find_handler(uint8_t type)
@@ -67,7 +68,7 @@ static void dispatch(struct conn *c, uint8_t type, const struct blob *body)
     struct msg m;
     int busy, err;
 
-    /* Before it is attached a device waits for each answer. */
+    /* Before it is attached, and when it reads, a device waits for each answer. */
     busy = c->state != CONN_SEND && c->state != CONN_RECV && c->ops > 0;
     if (busy || handle == NULL || !msg_is_legal(type, SIDE_CLOUD, (enum conn_state)c->state)) {
         log_info("refused: %s from %s in state %s", msg_name(type), conn_name(c),

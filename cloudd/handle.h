@@ -22,6 +22,7 @@ void handle_package(struct conn *c, const struct msg *m, const struct blob *body
 void handle_resume(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_receipt(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_receipt_ack(struct conn *c, const struct msg *m, const struct blob *body);
+void handle_history(struct conn *c, const struct msg *m, const struct blob *body);
 
 /* Before there are keys: HOP_REFUSED, then close. */
 void hop_refuse(struct conn *c, unsigned reason);

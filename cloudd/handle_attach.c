@@ -7,6 +7,11 @@
 #include "common/log.h"
 #include "common/session.h"
 
+static enum conn_state state_of(unsigned role)
+{
+    return role == ROLE_SEND ? CONN_SEND : role == ROLE_RECV ? CONN_RECV : CONN_READ;
+}
+
 static void attached(struct conn *c, const struct store_device *d)
 {
     struct msg m = {.type = MSG_ATTACHED};
@@ -17,7 +22,7 @@ static void attached(struct conn *c, const struct store_device *d)
     older = server_find(c->srv, c->id, (enum conn_role)c->role);
     if (older != NULL)
         conn_close(older, REASON_FENCED);
-    conn_set_state(c, c->role == ROLE_SEND ? CONN_SEND : CONN_RECV);
+    conn_set_state(c, state_of(c->role));
     conn_set_deadline(c, 0);
     registry_add(c->srv->registry, c);
     /* No stranger, unless it comes and goes and comes again. */
@@ -27,6 +32,8 @@ static void attached(struct conn *c, const struct store_device *d)
     m.u.attached.enrolment = d->enrolment;
     m.u.attached.retention = RETENTION_DAYS;
     conn_send(c, &m);
+    if (c->role == ROLE_READ)
+        return;
     if (c->role == ROLE_SEND)
         receipts_resume(c);
     negotiations_resume(c);
@@ -55,7 +62,7 @@ void handle_attach(struct conn *c, const struct msg *m, const struct blob *body)
     struct store_op *op;
 
     (void)body;
-    if (c->role != ROLE_SEND && c->role != ROLE_RECV) {
+    if (c->role == ROLE_ENROL) {
         conn_close(c, REASON_OUT_OF_ORDER);
         return;
     }

@@ -43,7 +43,7 @@ static unsigned check_hello(const struct server *srv, const struct msg_hop_hello
         return REASON_VERSION;
     if (!mode_allowed(srv, h->mode))
         return REASON_MODE;
-    if (h->role != ROLE_SEND && h->role != ROLE_RECV && h->role != ROLE_ENROL)
+    if (h->role < ROLE_SEND || h->role > ROLE_READ)
         return REASON_MALFORMED;
     /* A token is a secret: it does not travel in clear. */
     if (h->role == ROLE_ENROL && h->mode != HOP_SEALED)

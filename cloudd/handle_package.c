@@ -196,6 +196,7 @@ static void set_quotas(struct store_op *op, const struct options *opt)
     op->u.enqueue.share = opt->sender_share;
     op->u.enqueue.all_packages = opt->store_packages;
     op->u.enqueue.all_bytes = opt->store_bytes;
+    op->u.enqueue.keep = opt->retain > 0;
 }
 
 /* On the writer's thread: of the server it reads only the key, which never changes. */

@@ -82,6 +82,7 @@ static void submit_receipt(struct server *srv, struct conn *c, uint64_t row,
     if (op == NULL)
         return;
     op->u.receipt.row = row;
+    op->u.receipt.keep = srv->opt->retain > 0;
     op->u.receipt.receipt = *r;
     server_submit(srv, op);
 }

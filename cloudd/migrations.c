@@ -143,6 +143,29 @@ static const char *const steps[] = {
     "CREATE INDEX states_pair ON states (sender, receiver);"
     "CREATE INDEX states_receiver ON states (receiver);"
     "CREATE INDEX states_used ON states (used_at);",
+
+    /* 4: packages that their receivers verified, kept to be read again */
+    /* The number is that of `packages`. */
+    "CREATE TABLE kept ("
+    "  number INTEGER NOT NULL PRIMARY KEY,"
+    "  sender TEXT NOT NULL,"
+    "  receiver TEXT NOT NULL,"
+    "  session BLOB NOT NULL,"
+    "  idx INTEGER NOT NULL,"
+    "  seq INTEGER NOT NULL,"
+    "  kept_at INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL,"
+    "  body BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX kept_name ON kept (session, idx, sender, receiver);"
+    "CREATE INDEX kept_receiver ON kept (receiver, number);"
+    "CREATE INDEX kept_pair ON kept (receiver, sender, number, seq);"
+    "CREATE INDEX kept_since ON kept (kept_at);"
+    /* Of one receiver; without one, of all. */
+    "CREATE TABLE kept_counts ("
+    "  receiver TEXT NOT NULL PRIMARY KEY,"
+    "  packages INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO kept_counts VALUES ('', 0, 0);",
 };
 
 int migrations_run(struct sql *db, char *why, size_t why_len)

@@ -88,6 +88,8 @@ static const struct option_row rows[] = {
      "sessions that one device may ask for in a second (20)"},
     {"--stranger-rate", "N", OPT_NUMBER, BIT(CMD_RUN), AT(stranger_rate), 1, 1000000,
      "connections a second from one address that do not attach (100)"},
+    {"--retain", "DAYS", OPT_NUMBER, BIT(CMD_RUN), AT(retain), 1, 365,
+     "keep packages that were verified for so long, for sdr history (0: none)"},
     {"--max-message", "BYTES", OPT_NUMBER, BIT(CMD_RUN), AT(max_message), 0, MESSAGE_MAX,
      "longest message taken (1048576)"},
     {"--log", "LEVEL", OPT_LOG, BIT(CMD_RUN), 0, 0, 0,

@@ -44,6 +44,7 @@ struct options {
     uint64_t store_packages, store_bytes; /* quota of all mailboxes together */
     uint64_t open_rate;                   /* negotiations a second of one device */
     uint64_t stranger_rate; /* connections a second from one address that do not attach */
+    uint64_t retain;        /* days a verified package is kept, 0: not at all */
     uint64_t max_message;   /* bytes of one message */
     uint64_t ttl;           /* seconds a token is valid */
     enum log_level log;

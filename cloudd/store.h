@@ -32,6 +32,7 @@
 
 #define STORE_RECEIPTS_MAX 10000 /* that wait for one sender about one receiver */
 #define STORE_STREAMS_MAX  256   /* remembered of one sender and one receiver */
+#define STORE_YIELD_MAX    64    /* kept packages that make room for one that is taken */
 
 struct store;
 
@@ -62,6 +63,7 @@ enum store_kind {
     STORE_ENQUEUE,
     STORE_FETCH,
     STORE_RECEIPT, /* delete a package and keep its receipt, in one transaction */
+    STORE_HISTORY, /* packages that were receipted as verified, and kept */
     STORE_RECEIPT_LIST,
     STORE_RECEIPT_ACK,
     STORE_STREAM,    /* next index of (from, to, session) */
@@ -137,6 +139,7 @@ struct store_mailbox {
     char id[ID_MAX + 1];
     uint64_t packages, bytes;
     int64_t oldest; /* unix seconds, 0 when empty */
+    uint64_t kept_packages, kept_bytes;
 };
 
 struct store_stream {
@@ -237,6 +240,10 @@ struct store_op {
              * always one package; 0: all of it. */
             uint64_t share;
             uint64_t all_packages, all_bytes; /* quota of the store, 0: none */
+            /* Once receipted as verified, packages are kept. They stand in what the quotas leave:
+             * for each one that is taken, or was elided, the oldest kept ones give way, at most
+             * STORE_YIELD_MAX at a time. */
+            int keep;
             int receipt_known;
             struct store_receipt receipt;
             /* NULL, or a number shared by the operations of one stream, which only the store
@@ -263,11 +270,24 @@ struct store_op {
          * stream's next index rises as if it had been. A second receipt for the same name replaces
          * the first, but nothing other than VERIFIED replaces a VERIFIED. NOTFOUND: that row is
          * gone already, or is not a package of that name; or there is no row and the sender has
-         * STORE_RECEIPTS_MAX waiting (UNACKED). A receipt to a revoked sender is not kept. */
+         * STORE_RECEIPTS_MAX waiting (UNACKED). A receipt to a revoked sender is not kept. With
+         * `keep`, a package that was VERIFIED is kept, if the disk has room for it. */
         struct {
             uint64_t row;
+            int keep;
             struct store_receipt receipt;
         } receipt;
+        /* What is kept of the packages of `from` to `to`, in the order in which they were accepted.
+         * The bounds as in fetch. */
+        struct {
+            char to[ID_MAX + 1], from[ID_MAX + 1];
+            uint64_t after; /* in: rows above this one */
+            uint64_t since; /* in: and of a seq above this one */
+            size_t max_n, max_bytes;
+            struct store_package *v; /* out: row, seq and body only */
+            size_t n;
+            int more; /* out: a bound ended it */
+        } history;
         struct {
             char sender[ID_MAX + 1];
             uint64_t after; /* in/out: cursor */
@@ -281,7 +301,8 @@ struct store_op {
         struct {
             /* unix seconds: older ones go, and streams and tokens with the packages */
             int64_t packages_before, receipts_before, negs_before;
-            size_t max_n; /* at most so many packages, and as many receipts, a call */
+            int64_t kept_before;
+            size_t max_n; /* at most so many packages, receipts, and kept ones, a call */
             char (*senders)[ID_MAX + 1]; /* out: who has new receipts */
             size_t n;
             int more; /* out: it stopped at max_n */

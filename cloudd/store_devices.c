@@ -281,5 +281,7 @@ int store_device_revoke(struct backend *b, struct store_op *op)
         err = store_state_forget(b, id);
     if (!err)
         err = store_expire_all_to(b, id, op->now);
+    if (!err)
+        err = store_kept_forget(b, id);
     return err ? err : store_held_forget(b, id);
 }

@@ -147,22 +147,6 @@ static int check_receipted(struct backend *b, struct store_op *op)
     return sql_end(&q);
 }
 
-/* Its receiver has it, and said so before we wrote it: keep that word instead. */
-static int elide(struct backend *b, struct store_op *op)
-{
-    const struct store_receipt *r = &op->u.enqueue.handover->receipt;
-    int unacked, err = store_held_unacked(b, r->receiver, r->sender, &unacked);
-
-    if (err)
-        return err;
-    if (unacked)
-        return store_answer(op, STORE_FULL, REASON_UNACKED);
-    op->u.enqueue.receipt = *r;
-    op->u.enqueue.receipt_known = 1;
-    err = store_receipt_unwritten(b, &op->u.enqueue.receipt, op->now);
-    return err ? err : store_state_turn(b, op);
-}
-
 static int insert_package(struct backend *b, struct store_op *op)
 {
     struct store_package *p = &op->u.enqueue.package;
@@ -183,6 +167,42 @@ static int insert_package(struct backend *b, struct store_op *op)
     if (!err)
         p->row = sql_last_row(b->db);
     return err;
+}
+
+/* Written after all, among those that are kept. */
+static int keep_elided(struct backend *b, struct store_op *op)
+{
+    struct store_package *p = &op->u.enqueue.package;
+    struct sql_query q;
+    int err = insert_package(b, op);
+
+    if (!err)
+        err = store_kept_add(b, p->row, p->body.len, op->now);
+    if (err)
+        return err;
+    sql_ask(&q, b->db, "DELETE FROM packages WHERE number = ?");
+    sql_put_u64(&q, p->row);
+    p->row = 0;
+    err = sql_do(&q);
+    return err ? err : store_kept_yield(b, op);
+}
+
+/* Its receiver has it, and said so before we wrote it: keep that word instead. */
+static int elide(struct backend *b, struct store_op *op)
+{
+    const struct store_receipt *r = &op->u.enqueue.handover->receipt;
+    int unacked, err = store_held_unacked(b, r->receiver, r->sender, &unacked);
+
+    if (err)
+        return err;
+    if (unacked)
+        return store_answer(op, STORE_FULL, REASON_UNACKED);
+    op->u.enqueue.receipt = *r;
+    op->u.enqueue.receipt_known = 1;
+    err = store_receipt_unwritten(b, &op->u.enqueue.receipt, op->now);
+    if (!err && op->u.enqueue.keep && r->status == RECEIPT_VERIFIED)
+        err = keep_elided(b, op);
+    return err ? err : store_state_turn(b, op);
 }
 
 /* Behind one of its stream that was refused: it must not overtake that. */
@@ -206,6 +226,8 @@ static int write_package(struct backend *b, struct store_op *op)
     memcpy(stream.to, p->to, sizeof(stream.to));
     memcpy(stream.session, p->session, SESSION_ID_BYTES);
     err = store_stream_raise(b, &stream, op->now);
+    if (!err)
+        err = store_kept_yield(b, op);
     return err ? err : store_state_turn(b, op);
 }
 
@@ -316,8 +338,10 @@ int store_mailboxes(struct backend *b, struct store_op *op)
 
     sql_ask(&q, b->db,
             "SELECT d.id, COALESCE(m.packages, 0), COALESCE(m.bytes, 0), COALESCE((SELECT"
-            " p.accepted_at FROM packages p WHERE p.receiver = d.id ORDER BY p.number LIMIT 1), 0)"
+            " p.accepted_at FROM packages p WHERE p.receiver = d.id ORDER BY p.number LIMIT 1), 0),"
+            " COALESCE(k.packages, 0), COALESCE(k.bytes, 0)"
             " FROM devices d LEFT JOIN held m ON m.receiver = d.id AND m.sender = ''"
+            " LEFT JOIN kept_counts k ON k.receiver = d.id"
             " WHERE d.revocation IS NULL ORDER BY d.id");
     while (sql_row(&q)) {
         more = store_grow(v, n, sizeof(*v));
@@ -330,6 +354,8 @@ int store_mailboxes(struct backend *b, struct store_op *op)
         v[n].packages = sql_get_u64(&q);
         v[n].bytes = sql_get_u64(&q);
         v[n].oldest = sql_get_i64(&q);
+        v[n].kept_packages = sql_get_u64(&q);
+        v[n].kept_bytes = sql_get_u64(&q);
         n++;
     }
     op->u.mailboxes.v = v;

@@ -13,6 +13,7 @@ int store_op_is_read(enum store_kind kind)
     case STORE_NEG_GET:
     case STORE_NEG_LIST:
     case STORE_FETCH:
+    case STORE_HISTORY:
     case STORE_RECEIPT_LIST:
     case STORE_STREAM:
     case STORE_MAILBOXES:
@@ -63,11 +64,11 @@ static void free_negs(struct store_op *op)
     free(op->u.negs.v);
 }
 
-static void free_fetch(struct store_op *op)
+static void free_packages(struct store_package *v, size_t n)
 {
-    for (size_t i = 0; i < op->u.fetch.n; i++)
-        free(op->u.fetch.v[i].body.p);
-    free(op->u.fetch.v);
+    for (size_t i = 0; i < n; i++)
+        free(v[i].body.p);
+    free(v);
 }
 
 void store_op_free_outputs(struct store_op *op)
@@ -90,7 +91,10 @@ void store_op_free_outputs(struct store_op *op)
         free_negs(op);
         break;
     case STORE_FETCH:
-        free_fetch(op);
+        free_packages(op->u.fetch.v, op->u.fetch.n);
+        break;
+    case STORE_HISTORY:
+        free_packages(op->u.history.v, op->u.history.n);
         break;
     case STORE_RECEIPT_LIST:
         free(op->u.receipts.v);

@@ -109,6 +109,10 @@ static int delete_receipted(struct backend *b, struct store_op *op)
         return err;
     if (!found)
         return store_answer(op, STORE_NOTFOUND, REASON_NONE);
+    if (op->u.receipt.keep && r->status == RECEIPT_VERIFIED)
+        err = store_kept_add(b, op->u.receipt.row, bytes, op->now);
+    if (err)
+        return err;
     return delete_package(b, op->u.receipt.row, r, bytes);
 }
 
@@ -353,6 +357,8 @@ int store_expire(struct backend *b, struct store_op *op)
     free(gone.v);
     if (!err)
         err = expire_receipts(b, op);
+    if (!err)
+        err = store_kept_expire(b, op);
     if (!err)
         err = delete_older(b, "DELETE FROM streams WHERE used_at < ?", before);
     if (!err)

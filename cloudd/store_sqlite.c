@@ -16,6 +16,7 @@
 
 #define PAGE_BYTES   4096
 #define MARGIN_PAGES 64 /* left for receipts and deletes under a page limit */
+#define SHED_AT_ONCE 16 /* kept packages, when the disk is full */
 
 static int store_backup(struct backend *b, struct store_op *op)
 {
@@ -46,6 +47,7 @@ static op_fn fn_of(enum store_kind kind)
         [STORE_ENQUEUE] = store_enqueue,
         [STORE_FETCH] = store_fetch,
         [STORE_RECEIPT] = store_receipt,
+        [STORE_HISTORY] = store_history,
         [STORE_RECEIPT_LIST] = store_receipt_list,
         [STORE_RECEIPT_ACK] = store_receipt_ack,
         [STORE_STREAM] = store_stream_get,
@@ -111,27 +113,41 @@ static size_t growth_of(const struct store_op *op)
     }
 }
 
-/* Is there room for what op adds, with something left over for receipts and deletes? */
-static int has_room(struct backend *b, const struct store_op *op)
+int store_has_room(struct backend *b, size_t bytes)
 {
-    size_t need = growth_of(op) / PAGE_BYTES + MARGIN_PAGES;
+    size_t need = bytes / PAGE_BYTES + MARGIN_PAGES;
 
-    if (need == MARGIN_PAGES || (b->page_limit == 0 && b->may_grow))
+    if (b->page_limit == 0 && b->may_grow)
         return 1;
     if (b->page_limit != 0 && sql_pages_used(b->db) + need > b->page_limit)
         return 0;
     return b->may_grow || sql_pages_free(b->db) >= need;
 }
 
+/* Is there room for what op adds? Kept packages give way to it. */
+static int find_room(struct backend *b, const struct store_op *op, int *found)
+{
+    size_t growth = growth_of(op), gone = 1;
+    int err = 0;
+
+    *found = growth == 0 || store_has_room(b, growth);
+    while (!err && !*found && gone > 0) {
+        err = store_kept_shed(b, SHED_AT_ONCE, &gone);
+        *found = store_has_room(b, growth);
+    }
+    return err;
+}
+
 static int run_write(struct backend *b, struct store_op *op)
 {
-    int err = sql_part_begin(b->db);
+    int room, err = sql_part_begin(b->db);
 
     if (err)
         return err;
-    if (has_room(b, op))
+    err = find_room(b, op, &room);
+    if (!err && room)
         err = fn_of(op->kind)(b, op);
-    else
+    else if (!err)
         store_answer(op, STORE_FULL, REASON_DISK_FULL);
     if (!sql_in_transaction(b->db))
         return err ? err : ERR_FULL;
@@ -173,10 +189,52 @@ static void take_back(struct store_op *op, const struct store_op *input)
     *op = *input;
 }
 
+/* A full disk keeps nothing beyond what it must. */
+static void keep_nothing(struct store_op *op)
+{
+    if (op->kind == STORE_RECEIPT)
+        op->u.receipt.keep = 0;
+    if (op->kind == STORE_ENQUEUE)
+        op->u.enqueue.keep = 0;
+}
+
+/* Kept packages give way to one that would grow the file: with the help of the reserve, since to
+ * delete takes room too. True when that made room for so many bytes. */
+static int shed_alone(struct backend *b, size_t bytes)
+{
+    size_t gone = 1;
+    int any, err = store_kept_any(b, &any);
+
+    if (err || !any)
+        return 0;
+    store_reserve_release(b->path);
+    b->may_grow = 0;
+    err = sql_begin(b->db, SQL_WRITE);
+    while (!err && gone > 0 && !store_has_room(b, bytes))
+        err = store_kept_shed(b, SHED_AT_ONCE, &gone);
+    if (!err)
+        err = sql_commit(b->db);
+    if (err)
+        sql_rollback(b->db);
+    sql_checkpoint(b->db);
+    return !err && store_has_room(b, bytes);
+}
+
+/* Is there a way to go on with op on a full disk? */
+static int free_room(struct backend *b, const struct store_op *op)
+{
+    if (growth_of(op) > 0)
+        return shed_alone(b, growth_of(op));
+    if (!store_reserve_present(b->path))
+        return 0;
+    store_reserve_release(b->path);
+    return 1;
+}
+
 /*
  * The second try, alone. A full disk may only be a log that has grown: moved into the file, it
  * starts again in the space that it has. If even that lacks room, the reserve is for operations
- * that do not grow the file.
+ * that do not grow the file, and for those that can take the place of what is kept.
  */
 static void run_alone(struct backend *b, struct store_op *op, const struct store_op *input)
 {
@@ -184,11 +242,10 @@ static void run_alone(struct backend *b, struct store_op *op, const struct store
     int err = run_transaction(b, &op, 1, writes);
 
     for (int step = 0; err == ERR_FULL && step < 2; step++) {
-        if (step == 1 && (growth_of(input) > 0 || !store_reserve_present(b->path)))
+        if (step == 1 && !free_room(b, input))
             break;
-        if (step == 1)
-            store_reserve_release(b->path);
         take_back(op, input);
+        keep_nothing(op);
         sql_checkpoint(b->db);
         err = run_transaction(b, &op, 1, writes);
     }
@@ -209,6 +266,11 @@ static void run_backup(struct backend *b, struct store_op *op)
         answer_error(op, err);
 }
 
+static int may_keep(const struct store_op *op)
+{
+    return op->kind == STORE_RECEIPT && op->u.receipt.keep;
+}
+
 void backend_run(struct backend *b, struct store_op *const *ops, size_t n)
 {
     int writes = 0, grows = 0, err;
@@ -221,7 +283,7 @@ void backend_run(struct backend *b, struct store_op *const *ops, size_t n)
         store_answer(ops[i], STORE_OK, REASON_NONE);
         b->inputs[i] = *ops[i];
         writes |= !store_op_is_read(ops[i]->kind);
-        grows |= growth_of(ops[i]) > 0;
+        grows |= growth_of(ops[i]) > 0 || may_keep(ops[i]);
     }
     b->may_grow = grows && store_reserve_make(b->path);
     err = run_transaction(b, ops, n, writes);

@@ -91,6 +91,21 @@ int store_held_receipt(struct backend *b, const struct store_receipt *r);
 int store_held_receipt_gone(struct backend *b, const char *receiver, const char *sender);
 /* A device is revoked, its packages and receipts are gone: forget the counts that are nothing. */
 int store_held_forget(struct backend *b, const char *id);
+/* store_history.c: packages that their receivers verified. All may be called when none is kept. */
+int store_history(struct backend *b, struct store_op *op);
+/* Copy a row of `packages` to what is kept, unless the disk lacks room or it is kept already. */
+int store_kept_add(struct backend *b, uint64_t row, uint64_t bytes, int64_t now);
+/* Let the oldest go until what is held, with what the STORE_ENQUEUE added, fits its quotas. */
+int store_kept_yield(struct backend *b, const struct store_op *op);
+/* Is anything kept? */
+int store_kept_any(struct backend *b, int *any);
+/* Let the oldest n go, whosever they are; *gone: how many went. */
+int store_kept_shed(struct backend *b, size_t n, size_t *gone);
+int store_kept_expire(struct backend *b, struct store_op *op);
+/* A receiver is revoked: what is kept for it goes. */
+int store_kept_forget(struct backend *b, const char *receiver);
+/* May the file take so many bytes more, with something left over for receipts and deletes? */
+int store_has_room(struct backend *b, size_t bytes);
 /* Turn all that is queued to a receiver into EXPIRED receipts. */
 int store_expire_all_to(struct backend *b, const char *receiver, int64_t now);
 /* Grow an array of n elements when it is full: at 0, 16, 32, 64 ... NULL without memory; the old

@@ -64,6 +64,9 @@ void upkeep_expire(struct server *srv)
     op->u.expire.packages_before = op->now - (int64_t)RETENTION_DAYS * DAY;
     op->u.expire.receipts_before = op->u.expire.packages_before;
     op->u.expire.negs_before = op->now - (int64_t)NEG_RETENTION_DAYS * DAY;
+    /* Where nothing is to be kept, nothing is. */
+    op->u.expire.kept_before =
+        srv->opt->retain > 0 ? op->now - (int64_t)srv->opt->retain * DAY : INT64_MAX;
     op->u.expire.max_n = EXPIRE_PAGE;
     srv->expire_busy = 1;
     server_submit(srv, op);
@@ -161,6 +164,7 @@ static void on_revoked(struct store_op *op)
             log_info("revoked: %s", op->u.revoked.v[i].id);
             close_revoked(srv, &op->u.revoked.v[i], ROLE_SEND);
             close_revoked(srv, &op->u.revoked.v[i], ROLE_RECV);
+            close_revoked(srv, &op->u.revoked.v[i], ROLE_READ);
         }
         find_peers(srv, op->u.revoked.v, op->u.revoked.n);
     }

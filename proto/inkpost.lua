@@ -601,7 +601,7 @@ local LENGTH_BYTES = 4
 local SEALED, SEAL_CODE = 0x03, 0x80
 local MODES = { [0] = "sealed", [1] = "clear", [2] = "open" }
 local MODE_SEALED, MODE_OPEN = 0, 2
-local ROLES = { [1] = "send", [2] = "receive", [3] = "enrol" }
+local ROLES = { [1] = "send", [2] = "receive", [3] = "enrol", [4] = "read" }
 local RECEIPTS = { [1] = "verified", [2] = "rejected", [3] = "unverifiable", [4] = "expired" }
 
 local inkpost = Proto("inkpost", "inkpost hop")

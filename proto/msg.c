@@ -178,6 +178,8 @@ const char *conn_state_name(enum conn_state s)
         return "SEND";
     case CONN_RECV:
         return "RECV";
+    case CONN_READ:
+        return "READ";
     case CONN_CLOSING:
         return "CLOSING";
     }

@@ -20,11 +20,12 @@ enum conn_state {
     CONN_ENROL,     /* a token is reserved to this connection's key */
     CONN_SEND,      /* attached in the sending role */
     CONN_RECV,      /* attached in the receiving role */
+    CONN_READ,      /* attached to read what the cloud kept */
     CONN_CLOSING    /* nothing is read any more */
 };
 #define CONN_STATES (CONN_CLOSING + 1)
 
-enum conn_role { ROLE_SEND = 1, ROLE_RECV = 2, ROLE_ENROL = 3 };
+enum conn_role { ROLE_SEND = 1, ROLE_RECV = 2, ROLE_ENROL = 3, ROLE_READ = 4 };
 enum side { SIDE_CLOUD, SIDE_DEVICE };
 
 enum receipt_status {

@@ -46,6 +46,7 @@ static const char *const state_docs[] = {
     [CONN_ENROL] = "a token is reserved to this connection's key",
     [CONN_SEND] = "attached in the sending role",
     [CONN_RECV] = "attached in the receiving role",
+    [CONN_READ] = "attached to read what the cloud kept",
     [CONN_CLOSING] = "nothing is read any more",
 };
 

@@ -2,6 +2,7 @@
 #include "common/agent/enroll.h"
 #include "common/agent/run.h"
 #include "common/secret.h"
+#include "sdr/sdr.h"
 
 static const struct command commands[] = {
     {"enroll", ENROLL_OPTIONS, ENROLL_USAGE, ENROLL_ABOUT, enroll_run},
@@ -26,6 +27,17 @@ static const struct command commands[] = {
      "  --allow-research     take part in research profiles\n"
      "  --json               one JSON object a line on stdout",
      run_receiving},
+    {"history", "home cloud hop suites allow-research json inbox from since limit timeout",
+     "--home DIR --from ID [--since SEQ] [--limit N] [--inbox FOLDER] [OPTIONS]",
+     "Messages again, from what the cloud kept (cloudd run --retain), oldest first. Shown is what\n"
+     "has the bytes that were verified when they came; exit 3 when something else was there.\n\n"
+     "  --from ID            whose messages\n"
+     "  --since SEQ          only those of a seq above this one\n"
+     "  --limit N            at most so many\n"
+     "  --inbox FOLDER       also save each message and its stego image as files there\n"
+     "  --timeout S          give up after so many seconds without a word (30)\n"
+     "  --json               one JSON object a line on stdout",
+     history_run},
     {"peers", PEERS_OPTIONS, PEERS_USAGE, PEERS_ABOUT, peers_run},
 };
 

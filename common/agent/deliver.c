@@ -132,6 +132,7 @@ static int put_message(const struct delivery *d, const struct recv_session *s,
 
     memcpy(r.peer, p->from, sizeof(r.peer));
     memcpy(r.session, p->session, SESSION_ID_BYTES);
+    memcpy(r.digest, v->receipt.digest, DIGEST_BYTES);
     r.received = d->now;
     err = recv_last_get(d->db, s, &last);
     if (err != 0)

@@ -218,6 +218,8 @@ int home_open(struct home *h, const char *dir, enum conn_role role, char *why, s
         err = take_lock(h, "send.lock", "sds send, sds run, or sdr run that answers", why, cap);
     if (err == 0 && role == ROLE_RECV)
         err = take_lock(h, "receive.lock", "sdr run, or sds run --talk", why, cap);
+    if (err == 0 && role == ROLE_READ)
+        err = take_lock(h, "read.lock", "sdr history", why, cap);
     if (err == 0)
         err = read_key(h, why, cap);
     return err;

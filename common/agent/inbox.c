@@ -17,7 +17,7 @@ int inbox_put(struct sql *db, const struct inbox_record *r, const struct blob *m
     *id = 0;
     sql_ask(&q, db,
             "INSERT INTO inbox (peer, session, idx, seq, profile, suite, late, message, stego,"
-            " received) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            " received, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     sql_put_text(&q, r->peer);
     sql_put_bytes(&q, r->session, SESSION_ID_BYTES);
     sql_put_u64(&q, r->index);
@@ -28,40 +28,61 @@ int inbox_put(struct sql *db, const struct inbox_record *r, const struct blob *m
     sql_put_bytes(&q, message->p, message->len);
     sql_put_text(&q, r->stego);
     sql_put_i64(&q, r->received);
+    sql_put_bytes(&q, r->digest, DIGEST_BYTES);
     err = sql_do(&q);
     if (err == 0)
         *id = (int64_t)sql_last_row(db);
     return err;
 }
 
-int inbox_next(struct sql *db, int64_t after, struct inbox_record *r)
+#define RECORD_COLUMNS                                                                             \
+    "id, peer, session, idx, seq, profile, suite, late, message, stego, received, digest, gone"
+
+/* The first row of a started query of RECORD_COLUMNS. */
+static int get_record(struct sql_query *q, struct inbox_record *r)
 {
-    struct sql_query q;
-    int found, err;
+    int found = sql_row(q), err;
 
     memset(r, 0, sizeof(*r));
-    sql_ask(&q, db,
-            "SELECT id, peer, session, idx, seq, profile, suite, late, message, stego, received"
-            " FROM inbox WHERE id > ? ORDER BY id LIMIT 1");
-    sql_put_i64(&q, after);
-    found = sql_row(&q);
     if (found) {
-        r->id = sql_get_i64(&q);
-        sql_get_text(&q, r->peer, sizeof(r->peer));
-        sql_get_fixed(&q, r->session, SESSION_ID_BYTES);
-        r->index = sql_get_u64(&q);
-        r->seq = sql_get_u64(&q);
-        r->profile = (uint8_t)sql_get_i64(&q);
-        r->suite = (uint8_t)sql_get_i64(&q);
-        r->late = sql_get_i64(&q) != 0;
-        sql_get_bytes(&q, &r->message, &r->bytes, MESSAGE_MAX);
-        sql_get_text(&q, r->stego, sizeof(r->stego));
-        r->received = sql_get_i64(&q);
+        r->id = sql_get_i64(q);
+        sql_get_text(q, r->peer, sizeof(r->peer));
+        sql_get_fixed(q, r->session, SESSION_ID_BYTES);
+        r->index = sql_get_u64(q);
+        r->seq = sql_get_u64(q);
+        r->profile = (uint8_t)sql_get_i64(q);
+        r->suite = (uint8_t)sql_get_i64(q);
+        r->late = sql_get_i64(q) != 0;
+        sql_get_bytes(q, &r->message, &r->bytes, MESSAGE_MAX);
+        sql_get_text(q, r->stego, sizeof(r->stego));
+        r->received = sql_get_i64(q);
+        r->has_digest = sql_get_short(q, r->digest, DIGEST_BYTES) == DIGEST_BYTES;
+        r->gone = sql_get_i64(q) != 0;
     }
-    err = sql_end(&q);
+    err = sql_end(q);
     if (err != 0)
         inbox_record_free(r);
     return err != 0 ? err : found ? 0 : ERR_NOTFOUND;
+}
+
+int inbox_next(struct sql *db, int64_t after, struct inbox_record *r)
+{
+    struct sql_query q;
+
+    sql_ask(&q, db, "SELECT " RECORD_COLUMNS " FROM inbox WHERE id > ? ORDER BY id LIMIT 1");
+    sql_put_i64(&q, after);
+    return get_record(&q, r);
+}
+
+int inbox_find(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
+               struct inbox_record *r)
+{
+    struct sql_query q;
+
+    sql_ask(&q, db, "SELECT " RECORD_COLUMNS " FROM inbox WHERE session = ? AND idx = ?");
+    sql_put_bytes(&q, session, SESSION_ID_BYTES);
+    sql_put_u64(&q, index);
+    return get_record(&q, r);
 }
 
 void inbox_record_free(struct inbox_record *r)
@@ -134,9 +155,14 @@ static int purge(struct sql *db, int64_t now)
                            " (SELECT session FROM recv_session)");
     if (err == 0)
         err = purge_before(db,
+                           "UPDATE inbox SET message = NULL, stego = '', gone = 1 WHERE gone = 0"
+                           " AND id <= (SELECT id FROM shown WHERE one = 1) AND received < ?",
+                           now - kept);
+    if (err == 0)
+        err = purge_before(db,
                            "DELETE FROM inbox WHERE id <= (SELECT id FROM shown WHERE one = 1)"
                            " AND received < ?",
-                           now - kept);
+                           now - RECORD_DAYS * DAY_US);
     return err;
 }
 

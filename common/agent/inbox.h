@@ -18,6 +18,7 @@
 #define ANSWER_DAYS     7    /* an initiator keeps its handshake no longer */
 #define PROVISIONAL_MAX 64   /* sessions of one peer that no package has used yet */
 #define INBOX_STEGO_MAX PATH_MAX
+#define RECORD_DAYS     400 /* that the record of a message outlives it: longer than a cloud keeps */
 
 /* The responder's end of a session. Holds secrets: wipe after use. */
 struct recv_session {
@@ -51,6 +52,9 @@ struct inbox_record {
     int late;         /* a later one of the same peer was verified before */
     uint8_t *message; /* malloc'd; NULL when empty */
     size_t bytes;
+    int gone;                     /* the message was deleted for its age; only the record is left */
+    int has_digest;               /* false only of what came before digests were recorded */
+    uint8_t digest[DIGEST_BYTES]; /* of the package that it came in */
     char stego[INBOX_STEGO_MAX]; /* the saved image, or empty */
     int64_t received;            /* wall clock, microseconds */
 };
@@ -93,12 +97,15 @@ int recv_last_set(struct sql *db, const struct recv_session *s, uint64_t seq);
 
 /* ---- messages (inbox.c) ---- */
 
-/* Add a record (its own id and message are not looked at); *id is the new one's. ERR_EXISTS when
- * (session, index) is there. */
+/* Add a record (its id and message are not looked at, has_digest and gone neither); *id is the new
+ * one's. ERR_EXISTS when (session, index) is there. */
 int inbox_put(struct sql *db, const struct inbox_record *r, const struct blob *message,
               int64_t *id);
 /* The first record with an id above `after`; free it with inbox_record_free. */
 int inbox_next(struct sql *db, int64_t after, struct inbox_record *r);
+/* The record of one message, to be freed in the same way. */
+int inbox_find(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,
+               struct inbox_record *r);
 void inbox_record_free(struct inbox_record *r);
 
 /* Up to which record messages have been printed. */
@@ -108,7 +115,8 @@ int inbox_shown(struct sql *db, int64_t *id);
 int inbox_set_shown(struct sql *db, int64_t id);
 
 /* Delete what nobody can ask for any more: old answers, sessions whose packages have all expired,
- * and messages printed long ago. In a transaction of its own. */
+ * and messages printed long ago; of these the record is left for RECORD_DAYS. In a transaction of
+ * its own. */
 int inbox_purge(struct sql *db, int64_t now);
 
 #endif

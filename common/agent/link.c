@@ -254,7 +254,9 @@ static int on_message(struct link *l, const struct msg *m, const uint8_t *body, 
         return ERR_DENIED;
     }
     if (m->type == MSG_ATTACHED) {
-        set_state(l, l->config.role == ROLE_SEND ? CONN_SEND : CONN_RECV);
+        set_state(l, l->config.role == ROLE_SEND   ? CONN_SEND
+                     : l->config.role == ROLE_RECV ? CONN_RECV
+                                                   : CONN_READ);
         now_up(l);
         return 0;
     }

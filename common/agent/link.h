@@ -17,7 +17,7 @@
 struct link;
 
 struct link_handlers {
-    /* Attached (roles send and recv), or the hop is up (role enrol). */
+    /* Attached (roles send, recv and read), or the hop is up (role enrol). */
     void (*up)(void *arg);
     /* A message that is legal in this state. m borrows from body; both die on return. */
     void (*message)(void *arg, const struct msg *m, const uint8_t *body, size_t len);

@@ -34,8 +34,8 @@ int fail(enum exit_code code, const char *fmt, ...)
 enum option_code {
     OPT_HOME = 256, OPT_ID, OPT_CLOUD, OPT_CLOUD_KEY, OPT_TOKEN, OPT_SIGNATURE, OPT_TO, OPT_COVER,
     OPT_COVERS, OPT_PROFILE, OPT_STEGO, OPT_FILE, OPT_INBOX, OPT_ACCEPT, OPT_ACCEPT_KEY,
-    OPT_PEER_KEY, OPT_TIMEOUT, OPT_COUNT, OPT_HOP, OPT_SUITES, OPT_JSON, OPT_NO_WAIT, OPT_NO_PAD,
-    OPT_RESEARCH, OPT_TALK, OPT_HELP
+    OPT_PEER_KEY, OPT_TIMEOUT, OPT_COUNT, OPT_FROM, OPT_SINCE, OPT_LIMIT, OPT_HOP, OPT_SUITES,
+    OPT_JSON, OPT_NO_WAIT, OPT_NO_PAD, OPT_RESEARCH, OPT_TALK, OPT_HELP
 };
 
 static const struct option all_options[] = {
@@ -57,6 +57,9 @@ static const struct option all_options[] = {
     {"peer-key", required_argument, NULL, OPT_PEER_KEY},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"count", required_argument, NULL, OPT_COUNT},
+    {"from", required_argument, NULL, OPT_FROM},
+    {"since", required_argument, NULL, OPT_SINCE},
+    {"limit", required_argument, NULL, OPT_LIMIT},
     {"hop", required_argument, NULL, OPT_HOP},
     {"suites", required_argument, NULL, OPT_SUITES},
     {"json", no_argument, NULL, OPT_JSON},
@@ -167,6 +170,17 @@ static int set_option(struct device_options *o, enum option_code code, char *arg
     case OPT_COUNT:
         if (text_number(arg, 1, UINT32_MAX, &o->count) != 0)
             return fail(EXIT_USAGE, "--count takes a whole number from 1, not %s", arg);
+        return 0;
+    case OPT_FROM:
+        o->from = arg;
+        return 0;
+    case OPT_SINCE:
+        if (text_number(arg, 0, INT64_MAX, &o->since) != 0)
+            return fail(EXIT_USAGE, "--since takes a whole number, not %s", arg);
+        return 0;
+    case OPT_LIMIT:
+        if (text_number(arg, 1, UINT32_MAX, &o->limit) != 0)
+            return fail(EXIT_USAGE, "--limit takes a whole number from 1, not %s", arg);
         return 0;
     case OPT_HOP:
         return set_hop(o, arg);

@@ -15,10 +15,11 @@
 struct device_options {
     const char *home, *id, *cloud, *cloud_key, *token, *signature;
     const char *to, *cover, *covers, *profile, *stego, *file, *inbox, *accept, *accept_key;
+    const char *from;
     const char *suites;
     const char *peer_keys[PEER_KEYS_MAX];
     size_t peer_keys_n;
-    uint64_t timeout, count;
+    uint64_t timeout, count, since, limit;
     enum hop_mode hop;
     int json, no_wait, no_pad, allow_research, talk;
     char **rest; /* what is not an option */

@@ -66,13 +66,16 @@ static int json_message(FILE *f, const struct inbox_record *r)
     json_begin(f, r->peer, r->session, r->index);
     fprintf(f, ",\"seq\":%llu,\"profile\":\"%s\",\"suite\":\"%s\",\"verified\":true",
             (unsigned long long)r->seq, profile_name(r->profile), suite_name(r->suite));
-    if (is_text(r)) {
+    if (r->gone) {
+        fputs(",\"gone\":true", f);
+    } else if (is_text(r)) {
         fputs(",\"text\":", f);
         text_json(f, r->bytes > 0 ? (const char *)r->message : "", r->bytes);
     } else {
         err = json_base64(f, r);
     }
-    fprintf(f, ",\"bytes\":%zu", r->bytes);
+    if (!r->gone)
+        fprintf(f, ",\"bytes\":%zu", r->bytes);
     if (r->late)
         fputs(",\"late\":true", f);
     if (r->stego[0] != '\0') {
@@ -117,7 +120,9 @@ static void harmless(FILE *f, const uint8_t *p, size_t len)
 static void text_message(FILE *f, const struct inbox_record *r)
 {
     fprintf(f, "%s%s: ", r->peer, r->late ? " (late)" : "");
-    if (is_text(r))
+    if (r->gone)
+        fputs("(the text is gone: its key is erased, and it was deleted here for its age)", f);
+    else if (is_text(r))
         harmless(f, r->message, r->bytes);
     else
         fprintf(f, "(%zu bytes that are not text)", r->bytes);
@@ -147,6 +152,30 @@ int show_failure(const struct show *s, const struct verdict *v)
     }
     json_begin(s->out, v->receipt.peer, v->receipt.session, v->receipt.index);
     fprintf(s->out, ",\"profile\":\"%s\",\"verified\":false,\"reason\":", profile_name(v->profile));
+    text_json(s->out, why, strlen(why));
+    fputc('}', s->out);
+    return end_line(s->out);
+}
+
+int show_unverified(const struct show *s, const char *from, const struct msg_package *p,
+                    const char *why)
+{
+    if (!s->json) {
+        fprintf(s->err, "%s: ", from);
+        if (p != NULL)
+            fprintf(s->err, "package %llu, seq %llu, ", (unsigned long long)p->index,
+                    (unsigned long long)p->seq);
+        fprintf(s->err, "is not shown: %s", why);
+        (void)end_line(s->err);
+        return 0;
+    }
+    if (p != NULL)
+        json_begin(s->out, from, p->session, p->index);
+    else
+        fprintf(s->out, "{\"from\":\"%s\"", from);
+    if (p != NULL)
+        fprintf(s->out, ",\"seq\":%llu", (unsigned long long)p->seq);
+    fputs(",\"verified\":false,\"reason\":", s->out);
     text_json(s->out, why, strlen(why));
     fputc('}', s->out);
     return end_line(s->out);

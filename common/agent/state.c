@@ -64,6 +64,12 @@ static const char *const migrations[] = {
     "ALTER TABLE inbox ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;"
     "ALTER TABLE outbox ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;"
     "ALTER TABLE outbox ADD COLUMN exact INTEGER NOT NULL DEFAULT 0;",
+
+    /* 5: what a message came in, by its digest; and messages whose text was deleted for its age */
+    "ALTER TABLE inbox ADD COLUMN digest BLOB;"
+    "ALTER TABLE inbox ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE inbox SET digest = (SELECT s.digest FROM recv_seen s WHERE s.session = inbox.session"
+    "  AND s.idx = inbox.idx);",
 };
 
 /* The file's own words, with its name and the way out. */
