@@ -133,7 +133,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
     (void)bev;
     server_turn(c->srv);
-    if (c->state == CONN_SEND || c->state == CONN_RECV || c->state == CONN_ENROL)
+    if (c->state != CONN_NEW && c->state != CONN_HANDSHAKE && c->state != CONN_CLOSING)
         log_info("gone: %s %s (%s)", conn_name(c), role_name(c->role),
                  (what & BEV_EVENT_EOF) != 0 ? "closed by the device" : "connection lost");
     conn_drop(c);

@@ -1,9 +1,9 @@
 /*
  * conn.h - one connection: its frames, its state, its end.
  *
- * Life: NEW (accepted) -> HANDSHAKE (the hop is up) -> SEND, RECV or READ (attached), or ENROL; from
- * each of them CLOSING, in which nothing more is read. conn_set_state is the only place where the
- * state changes. A handler never frees its connection: it calls conn_close; the server's reaper
+ * Life: NEW (accepted) -> HANDSHAKE (the hop is up) -> SEND, RECV or READ (attached), or ENROL;
+ * from each of them CLOSING, in which nothing more is read. conn_set_state is the only place where
+ * the state changes. A handler never frees its connection: it calls conn_close; the server's reaper
  * frees.
  */
 #ifndef INKPOST_CLOUDD_CONN_H

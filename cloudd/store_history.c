@@ -225,8 +225,7 @@ static int read_history(struct store_op *op, struct sql_query *q)
         if (more == NULL)
             return ERR_NOMEM;
         op->u.history.v = more;
-        op->u.history.more =
-            n == op->u.history.max_n || !get_kept(q, &more[n], &left, n == 0);
+        op->u.history.more = n == op->u.history.max_n || !get_kept(q, &more[n], &left, n == 0);
         if (!op->u.history.more)
             op->u.history.n = ++n;
     }

@@ -37,6 +37,7 @@ local STATES = {
     ENROL = "a token is reserved to this connection's key",
     SEND = "attached in the sending role",
     RECV = "attached in the receiving role",
+    READ = "attached to read what the cloud kept",
     CLOSING = "nothing is read any more",
 }
 local REASONS = {
@@ -97,7 +98,7 @@ local MESSAGES = {
         fields = {
             { name = "version", kind = "u8", size = 0, doc = "PROTO_VERSION" },
             { name = "mode", kind = "u8", size = 0, doc = "0 sealed, 1 clear, 2 open" },
-            { name = "role", kind = "u8", size = 0, doc = "1 send, 2 receive, 3 enrol" },
+            { name = "role", kind = "u8", size = 0, doc = "1 send, 2 receive, 3 enrol, 4 read" },
             { name = "noise", kind = "blob", size = 256, doc = "Noise message, empty payload" },
         },
     },
@@ -161,7 +162,7 @@ local MESSAGES = {
         doc = "something was refused; the cloud may close after it",
         cap = 512,
         cloud = { },
-        device = { "HANDSHAKE", "ENROL", "SEND", "RECV" },
+        device = { "HANDSHAKE", "ENROL", "SEND", "RECV", "READ" },
         fields = {
             { name = "reason", kind = "u16", size = 0, doc = "why" },
             { name = "about", kind = "u8", size = 0, doc = "type of the message that it answers, or 0" },
@@ -457,6 +458,41 @@ local MESSAGES = {
         fields = {
             { name = "peer", kind = "id", size = 0, doc = "the device that is gone" },
             { name = "enrolment", kind = "u64", size = 0, doc = "the enrolment that is over" },
+        },
+    },
+    [0x38] = {
+        name = "HISTORY",
+        doc = "the next page of what is kept of a sender's packages to this device",
+        cap = 128,
+        cloud = { "READ" },
+        device = { },
+        fields = {
+            { name = "peer", kind = "id", size = 0, doc = "the sender" },
+            { name = "after", kind = "u64", size = 0, doc = "number of the last package of the page before; 0 at first" },
+            { name = "since", kind = "u64", size = 0, doc = "only packages with a seq above this one" },
+            { name = "limit", kind = "u16", size = 0, doc = "at most so many packages; the cloud may send fewer" },
+        },
+    },
+    [0x39] = {
+        name = "KEPT",
+        doc = "a package that was delivered and verified before",
+        cap = 2098196,
+        cloud = { },
+        device = { "READ" },
+        fields = {
+            { name = "number", kind = "u64", size = 0, doc = "its place at the cloud; rises" },
+            { name = "package", kind = "blob", size = 2098132, doc = "body of the PACKAGE, the same bytes as then" },
+        },
+    },
+    [0x3a] = {
+        name = "HISTORY_END",
+        doc = "the page is over",
+        cap = 16,
+        cloud = { },
+        device = { "READ" },
+        fields = {
+            { name = "more", kind = "u8", size = 0, doc = "1: there may be more after the last number; ask again" },
+            { name = "days", kind = "u16", size = 0, doc = "for how long this cloud keeps a package; 0: it keeps none" },
         },
     },
     [0x80] = {

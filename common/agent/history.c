@@ -181,7 +181,7 @@ static void on_down(void *arg, int final, unsigned reason, const char *why)
 {
     struct history *h = arg;
 
-    (void)final;
+    (void) final;
     (void)reason;
     end(h, 1, why);
 }

@@ -1,6 +1,7 @@
 /*
- * history.h - packages again from the cloud: asked for page by page on a connection of its own role,
- * so that a receiver that is running is not disturbed, and held against this device's own record.
+ * history.h - packages again from the cloud: asked for page by page on a connection of its own
+ * role, so that a receiver that is running is not disturbed, and held against this device's own
+ * record.
  *
  * The key of a message is erased once it has verified, so that a kept package cannot be checked as
  * it was then. What is recorded of it is the digest of its bytes: the same bytes are the message
@@ -54,8 +55,8 @@ struct history_config {
     void *arg;
 };
 
-/* Opens the folder; `why` gets a sentence for people. ERR_NOMEM, ERR_SYS. What config points to must
- * outlive the history; config itself is copied. */
+/* Opens the folder; `why` gets a sentence for people. ERR_NOMEM, ERR_SYS. What config points to
+ * must outlive the history; config itself is copied. */
 int history_new(struct history **out, const struct history_config *config, char *why, size_t cap);
 /* Connect and ask; done() follows, not from inside. */
 void history_start(struct history *h);

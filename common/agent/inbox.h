@@ -18,7 +18,7 @@
 #define ANSWER_DAYS     7    /* an initiator keeps its handshake no longer */
 #define PROVISIONAL_MAX 64   /* sessions of one peer that no package has used yet */
 #define INBOX_STEGO_MAX PATH_MAX
-#define RECORD_DAYS     400 /* that the record of a message outlives it: longer than a cloud keeps */
+#define RECORD_DAYS     400 /* of a message, without its text: longer than a cloud keeps */
 
 /* The responder's end of a session. Holds secrets: wipe after use. */
 struct recv_session {

@@ -88,7 +88,7 @@ static void put_answer(struct rx *rx, uint8_t name, int64_t created)
 static void inbox_purge__old_and_new__only_the_old_goes(void **state)
 {
     struct rx *rx = *state;
-    const int64_t now = 100 * DAY_US;
+    const int64_t now = 1000 * DAY_US;
     uint8_t bytes[32] = {0};
     struct keybuf key = {.len = KEY_BYTES};
     struct session_keys keys[3];
@@ -96,6 +96,7 @@ static void inbox_purge__old_and_new__only_the_old_goes(void **state)
 
     put_answer(rx, 1, now - 8 * DAY_US);
     put_answer(rx, 2, now - 6 * DAY_US);
+    (void)put(rx, 4, "shown, very old", now - (RECORD_DAYS + 1) * DAY_US);
     (void)put(rx, 0, "shown, old", now - 31 * DAY_US);
     (void)put(rx, 1, "shown, new", now - 29 * DAY_US);
     assert_int_equal(inbox_set_shown(rx->db, put(rx, 2, "shown, new", now)), 0);
@@ -113,7 +114,9 @@ static void inbox_purge__old_and_new__only_the_old_goes(void **state)
                      0);
     assert_int_equal(inbox_purge(rx->db, now), 0);
     assert_int_equal(rx_number(rx, "SELECT count(*) FROM recv_answer"), 1);
-    assert_int_equal(rx_number(rx, "SELECT count(*) FROM inbox"), 3);
+    assert_int_equal(rx_number(rx, "SELECT count(*) FROM inbox"), 4);
+    assert_int_equal(rx_number(rx, "SELECT count(*) FROM inbox WHERE message IS NOT NULL"), 3);
+    assert_int_equal(rx_number(rx, "SELECT idx FROM inbox WHERE gone AND message IS NULL"), 0);
     /* also the provisional one of the fixture, made at the beginning of time */
     assert_int_equal(rx_number(rx, "SELECT count(*) FROM recv_session"), 2);
     assert_int_equal(rx_number(rx, "SELECT count(*) FROM recv_skipped"), 2);
