@@ -23,6 +23,7 @@ struct feed {
     uint8_t *line; /* what was read and is not a whole line yet */
     size_t line_len;
     int skipping; /* inside a line that is too long */
+    int held;     /* there are lines that wait until some messages have ended */
     int at_end, reading, stopped;
     uint64_t pending;
 };
@@ -31,14 +32,16 @@ static void update_reading(struct feed *f)
 {
     if (f->stopped)
         return;
-    if (f->reading && (f->at_end || f->pending >= PENDING_HIGH)) {
+    if (f->reading && (f->at_end || f->held || f->pending >= PENDING_HIGH)) {
         event_del(f->input);
         f->reading = 0;
-    } else if (!f->reading && !f->at_end && f->pending <= PENDING_LOW) {
+    } else if (f->held && f->pending <= PENDING_LOW) {
+        event_active(f->input, EV_TIMEOUT, 0);
+    } else if (!f->reading && !f->held && !f->at_end && f->pending <= PENDING_LOW) {
         event_add(f->input, NULL);
         f->reading = 1;
     }
-    if (f->at_end && f->pending == 0)
+    if (f->at_end && !f->held && f->pending == 0)
         f->config.handlers->over(f->config.arg);
 }
 
@@ -62,16 +65,15 @@ struct batch {
 
 static void queue_batch(struct feed *f, struct batch *b)
 {
-    int err;
+    int err = b->n > 0 ? sender_add_many(f->config.sender, b->items, b->n) : 0;
 
-    if (b->n == 0 || f->stopped)
-        return;
-    err = sender_add_many(f->config.sender, b->items, b->n);
     if (err == 0) {
         f->pending += b->n;
     } else {
-        (void)fail(EXIT_FAILED, "cannot save to %s/state.db: %s; the last %zu lines were not taken",
-                   f->config.device->home.dir, state_trouble(err), b->n);
+        (void)fail(EXIT_FAILED,
+                   "cannot save to %s/state.db: %s; %zu %s not taken, and nothing that follows",
+                   f->config.device->home.dir, state_trouble(err), b->n,
+                   b->n == 1 ? "line was" : "lines were");
         feed_stop(f);
         f->config.handlers->trouble(f->config.arg, FEED_BROKEN);
     }
@@ -86,8 +88,6 @@ static void take_line(struct feed *f, struct batch *b, const uint8_t *p, size_t 
         b->unaddressed++;
         return;
     }
-    if (b->n == LINES_AT_ONCE)
-        queue_batch(f, b);
     item = &b->items[b->n++];
     memset(item, 0, sizeof(*item));
     text_copy(item->peer, sizeof(item->peer), f->to);
@@ -97,6 +97,8 @@ static void take_line(struct feed *f, struct batch *b, const uint8_t *p, size_t 
     /* Borrowed until queue_batch(), which only reads them. */
     item->message = (struct out_bytes){(uint8_t *)(uintptr_t)p, len};
     item->cover = *take_cover(f);
+    if (b->n == LINES_AT_ONCE)
+        queue_batch(f, b);
 }
 
 static void too_long(struct feed *f)
@@ -110,24 +112,39 @@ static void too_long(struct feed *f)
     f->skipping = 1;
 }
 
-/* Queue the whole lines that are there; keep the rest for the next read. */
-static void take_lines(struct feed *f)
+/* Take the whole lines from `at` on, as far as there is room; returns where they end. */
+static size_t take_whole_lines(struct feed *f, struct batch *b, size_t at)
 {
-    size_t at = 0, max = f->config.kind.message_max;
-    struct batch b = {.n = 0};
+    size_t max = f->config.kind.message_max;
     uint8_t *end;
 
-    while (at < f->line_len && (end = memchr(f->line + at, '\n', f->line_len - at)) != NULL) {
+    f->held = 0;
+    while (!f->stopped && at < f->line_len &&
+           (end = memchr(f->line + at, '\n', f->line_len - at)) != NULL) {
         size_t len = (size_t)(end - f->line) - at;
 
+        f->held = f->pending + b->n >= PENDING_HIGH;
+        if (f->held)
+            break;
         if (!f->skipping && len <= max)
-            take_line(f, &b, f->line + at, len);
+            take_line(f, b, f->line + at, len);
         else if (!f->skipping)
             too_long(f);
         f->skipping = 0;
         at = (size_t)(end - f->line) + 1;
     }
-    if (f->at_end && at < f->line_len && !f->skipping && f->line_len - at <= max) {
+    return at;
+}
+
+/* Queue the lines that are there; keep the rest for later. */
+static void take_lines(struct feed *f)
+{
+    size_t max = f->config.kind.message_max, at;
+    struct batch b = {.n = 0};
+
+    at = take_whole_lines(f, &b, 0);
+    if (f->at_end && !f->held && !f->stopped && at < f->line_len && !f->skipping &&
+        f->line_len - at <= max) {
         take_line(f, &b, f->line + at, f->line_len - at);
         at = f->line_len;
     }
@@ -136,25 +153,32 @@ static void take_lines(struct feed *f)
         f->config.handlers->unaddressed(f->config.arg, b.unaddressed);
     memmove(f->line, f->line + at, f->line_len - at);
     f->line_len -= at;
-    if (f->line_len > max) {
+    if (f->line_len > max && !f->held && !f->stopped) {
         too_long(f);
         f->line_len = 0;
     }
 }
 
-static void on_input(evutil_socket_t fd, short what, void *arg)
+static void read_more(struct feed *f, int fd)
 {
-    struct feed *f = arg;
-    ssize_t n;
+    ssize_t n = read(fd, f->line + f->line_len, MESSAGE_MAX + 1 - f->line_len);
 
-    (void)what;
-    n = read(fd, f->line + f->line_len, MESSAGE_MAX + 1 - f->line_len);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     if (n <= 0)
         f->at_end = 1;
     else
         f->line_len += (size_t)n;
+}
+
+/* There is something to read, or room for lines that were held. */
+static void on_input(evutil_socket_t fd, short what, void *arg)
+{
+    struct feed *f = arg;
+
+    (void)what;
+    if (!f->held)
+        read_more(f, fd);
     take_lines(f);
     update_reading(f);
 }

@@ -145,20 +145,24 @@ static void begin(struct desk *d, const char *to)
     feed_start(d->feed);
 }
 
+static void turn(struct desk *d)
+{
+    for (int i = 0; i < 4; i++)
+        event_base_loop(d->device.base, EVLOOP_NONBLOCK);
+}
+
 /* Type, and let it be read. */
 static void type(struct desk *d, const char *text)
 {
     assert_int_equal(write(d->pipe[1], text, strlen(text)), strlen(text));
-    for (int i = 0; i < 4; i++)
-        event_base_loop(d->device.base, EVLOOP_NONBLOCK);
+    turn(d);
 }
 
 static void hang_up(struct desk *d)
 {
     close(d->pipe[1]);
     d->pipe[1] = -1;
-    for (int i = 0; i < 4; i++)
-        event_base_loop(d->device.base, EVLOOP_NONBLOCK);
+    turn(d);
 }
 
 static uint64_t queued(struct desk *d, const char *peer)
@@ -291,6 +295,38 @@ static void feed__many_under_way__waits_until_some_have_ended(void **state)
     assert_int_equal(queued(d, "bob"), 702);
 }
 
+/* n lines in one write. */
+static void type_lines(struct desk *d, int n)
+{
+    char text[2048] = "";
+
+    for (int i = 0; i < n; i++)
+        strcat(text, "x\n");
+    type(d, text);
+}
+
+static void feed__many_lines_at_once__wait_in_memory_until_some_have_ended(void **state)
+{
+    struct desk *d = *state;
+
+    begin(d, "bob");
+    type_lines(d, 1000);
+    hang_up(d);
+    assert_int_equal(queued(d, "bob"), 512);
+    for (int i = 0; i < 256; i++)
+        feed_ended(d->feed, "bob");
+    turn(d);
+    assert_int_equal(queued(d, "bob"), 768);
+    for (int i = 0; i < 512; i++)
+        feed_ended(d->feed, "bob");
+    turn(d);
+    assert_int_equal(queued(d, "bob"), 1000);
+    assert_int_equal(d->over, 0);
+    for (int i = 0; i < 232; i++)
+        feed_ended(d->feed, "bob");
+    assert_int_equal(d->over, 1);
+}
+
 static void feed__end_of_input__is_over_when_all_have_ended(void **state)
 {
     struct desk *d = *state;
@@ -348,6 +384,17 @@ static void feed__state_cannot_be_written__says_so_and_stops(void **state)
     assert_int_equal(queued(d, NULL), 0);
 }
 
+static void feed__state_cannot_be_written__takes_none_of_many_lines(void **state)
+{
+    struct desk *d = *state;
+
+    begin(d, "bob");
+    assert_int_equal(sql_exec(d->device.db, "PRAGMA query_only = 1"), 0);
+    type_lines(d, 300);
+    assert_int_equal(d->broken, 1);
+    assert_int_equal(queued(d, NULL), 0);
+}
+
 static void feed_new__to_nobody_or_oneself_or_without_covers__is_refused(void **state)
 {
     struct desk *d = *state;
@@ -371,10 +418,12 @@ int main(void)
         T(feed__addressed_again__goes_to_the_last_one_named),
         T(feed__with_to__is_not_addressed_by_others),
         T(feed__many_under_way__waits_until_some_have_ended),
+        T(feed__many_lines_at_once__wait_in_memory_until_some_have_ended),
         T(feed__end_of_input__is_over_when_all_have_ended),
         T(feed__earlier_messages__are_waited_for_as_well),
         T(feed__stopped__takes_nothing_more),
         T(feed__state_cannot_be_written__says_so_and_stops),
+        T(feed__state_cannot_be_written__takes_none_of_many_lines),
         T(feed_new__to_nobody_or_oneself_or_without_covers__is_refused),
     };
 
