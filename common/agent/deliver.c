@@ -199,6 +199,10 @@ static int judge(const struct delivery *d, const struct msg *m, struct recv_sess
     }
     if (err != ERR_NOTFOUND)
         return err;
+    if (d->profiles != NULL && !list_has(d->profiles, s->profile)) {
+        rejected(v, s, REASON_RESEARCH);
+        return 0;
+    }
     err = a.profile != NULL ? find_key(d, s, v->receipt.index, &a) : ERR_VERSION;
     if (err == 0)
         err = check(d, m, s, &a, v);

@@ -175,7 +175,8 @@ static void flush(struct receiver *r)
 
 static void on_package(struct receiver *r, const struct msg *m, const uint8_t *body, size_t len)
 {
-    struct delivery d = {r->config.db, r->config.home->id, r->save, state_now_us()};
+    struct delivery d = {r->config.db, r->config.home->id, r->save, state_now_us(),
+                         &r->config.offer.profiles};
     int err = 0;
 
     if (!r->in_batch) {

@@ -32,6 +32,9 @@ struct delivery {
     const char *self;  /* our id */
     struct save *save; /* folder for messages and images, or NULL */
     int64_t now;       /* wall clock, microseconds */
+    /* Profiles that this device takes part in now, whatever it did when a session was made; NULL:
+     * all. */
+    const struct list *profiles;
 };
 
 /*

@@ -253,13 +253,15 @@ static uint8_t pick_codec(const struct out_session *session, uint8_t wanted)
                                                                         : session->codecs.v[0];
 }
 
-/* A message goes out in its own profile or not at all, and in no suite that this device does not
- * take part in any more. */
+/* A message goes out in its own profile or not at all, and in no profile or suite that this device
+ * does not take part in any more. */
 static int fits(const struct stream *s, uint8_t profile)
 {
     const struct out_session *session = &s->block->session;
+    const struct offer *o = &s->sender->config.offer;
 
-    return session->profile == profile && list_has(&s->sender->config.offer.suites, session->suite);
+    return session->profile == profile && list_has(&o->profiles, profile) &&
+           list_has(&o->suites, session->suite);
 }
 
 /* Turn the item into the session's next package; both are updated. */
@@ -278,8 +280,10 @@ static int make_package(struct stream *s, struct out_session *session, struct ou
         err = ERR_VERSION;
     if (err == 0)
         err = profile->take_key(&key, &session->keys.state);
-    if (err != 0)
+    if (err != 0) {
+        keybuf_wipe(&key);
         return err;
+    }
     p->profile = session->profile;
     p->codec = pick_codec(session, item->codec);
     memcpy(p->session, session->keys.session, sizeof(p->session));

@@ -101,6 +101,28 @@ payload=$("$sds" lab extract --image "$work"/inbox/*.pgm --k1 "$(printf '01%.0s'
 [[ $payload =~ ^(3[0-9]){4}[0-9a-f]{8}$ ]] || fail "no four digits and R^T in the image: $payload"
 ok "anybody reads four digits and R^T in the image"
 
+# A session that was made with --allow-research is of no use without it, on either side.
+receive bob --allow-research
+bob=$pid
+sends alice bob "a session stands"
+stop_cloud
+later "waits for the cloud"
+start_cloud --allow-research
+exits 1 "start it with --allow-research" "$sds" send --home "$work/alice" --to bob --cover "$cover" \
+    --timeout 5 "behind it"
+bob_showed "a session stands" || fail "sent without --allow-research"
+sends alice bob "and another"
+bob_showed "a session stands" "waits for the cloud" "behind it" "and another" || fail "what bob shows"
+stop "$bob"
+receive bob
+bob=$pid
+wait_for "bob" is_attached bob receive
+exits 3 "" "$sds" send --home "$work/alice" --to bob --cover "$cover" "${research[@]}" "no"
+wait_for "bob's line" grep -q "a research profile is refused" "$work/bob.out" "$work/bob.err"
+bob_showed || fail "shown without --allow-research"
+stop "$bob"
+ok "nor do sessions from before"
+
 # A message that waits for a session of its profile, and a program that may not make one.
 receive bob --allow-research --count 1
 bob=$pid

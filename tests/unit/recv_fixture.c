@@ -139,7 +139,7 @@ void rx_package_free(struct rx_package *p)
 
 void rx_deliver(struct rx *rx, const struct rx_package *p, struct verdict *v)
 {
-    struct delivery d = {rx->db, rx->home.id, NULL, 5000};
+    struct delivery d = {rx->db, rx->home.id, NULL, 5000, NULL};
 
     assert_int_equal(sql_begin(rx->db, SQL_WRITE), 0);
     assert_int_equal(deliver(&d, &p->m, p->body, p->len, v), 0);

@@ -331,7 +331,7 @@ static void deliver__any_bit_of_header_or_message_flipped__never_verified(void *
     rx_make(&p, &rx->keys, 0, 1, "sixteen bytes ok");
     end = (size_t)(p.m.u.package.message.p - p.body) + 16;
     for (size_t bit = 0; bit < end * 8; bit++) {
-        struct delivery d = {rx->db, rx->home.id, NULL, 5000};
+        struct delivery d = {rx->db, rx->home.id, NULL, 5000, NULL};
 
         p.body[bit / 8] ^= (uint8_t)(1u << bit % 8);
         if (msg_decode(&m, MSG_PACKAGE, p.body, p.len) == 0) {
@@ -351,7 +351,7 @@ static void deliver__any_bit_of_header_or_message_flipped__never_verified(void *
 static void deliver__any_pixel_changed__rejected_or_the_genuine_message(void **state)
 {
     struct rx *rx = *state;
-    struct delivery d = {rx->db, rx->home.id, NULL, 5000};
+    struct delivery d = {rx->db, rx->home.id, NULL, 5000, NULL};
     struct rx_package p;
     struct verdict v;
     unsigned rejected = 0;
@@ -379,7 +379,7 @@ static void deliver__any_pixel_changed__rejected_or_the_genuine_message(void **s
 static void deliver__rolled_back__as_if_never_come(void **state)
 {
     struct rx *rx = *state;
-    struct delivery d = {rx->db, rx->home.id, NULL, 5000};
+    struct delivery d = {rx->db, rx->home.id, NULL, 5000, NULL};
     struct rx_package p;
     struct verdict v;
     uint8_t before[32], after[32];
@@ -401,7 +401,7 @@ static void deliver__rolled_back__as_if_never_come(void **state)
 static void deliver__disk_full__an_error_and_later_verified(void **state)
 {
     struct rx *rx = *state;
-    struct delivery d = {rx->db, rx->home.id, NULL, 5000};
+    struct delivery d = {rx->db, rx->home.id, NULL, 5000, NULL};
     char text[20001];
     struct rx_package p;
     struct verdict v;
@@ -474,7 +474,7 @@ static void save__verified_and_failed_package__only_the_verified_has_files(void 
 {
     struct rx *rx = *state;
     char folder[96], why[WHY_MAX], path[400], content[8] = "";
-    struct delivery d = {rx->db, rx->home.id, NULL, 5000};
+    struct delivery d = {rx->db, rx->home.id, NULL, 5000, NULL};
     struct inbox_record r;
     struct rx_package p;
     struct verdict v;
@@ -516,7 +516,7 @@ static void save__folder_gone__an_error_and_nothing_recorded(void **state)
 {
     struct rx *rx = *state;
     char folder[96], why[WHY_MAX];
-    struct delivery d = {rx->db, rx->home.id, NULL, 5000};
+    struct delivery d = {rx->db, rx->home.id, NULL, 5000, NULL};
     struct rx_package p;
     struct verdict v;
 

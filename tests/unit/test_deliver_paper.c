@@ -180,6 +180,30 @@ static void paper__package_that_claims_another_profile__ends_the_session(void **
     rx_package_free(&p);
 }
 
+static void paper__device_that_takes_no_part_in_it_now__refused_and_the_session_stays(void **state)
+{
+    static const struct list hardened = {2, {PROFILE_AUTH, PROFILE_SEALED}};
+    struct pair pair = with_session(state, 1);
+    struct delivery d = {pair.rx->db, pair.rx->home.id, NULL, 5000, &hardened};
+    struct rx_package p[2];
+    struct verdict v;
+
+    make(&pair, &p[0], "while it did");
+    make(&pair, &p[1], "now");
+    expect(&pair, &p[0], RECEIPT_VERIFIED, REASON_NONE);
+    assert_int_equal(deliver(&d, &p[1].m, p[1].body, p[1].len, &v), 0);
+    assert_int_equal(v.receipt.status, RECEIPT_REJECTED);
+    assert_int_equal(v.reason, REASON_RESEARCH);
+    assert_true(rx_is_signed(&v, &pair.sender));
+    assert_int_equal(messages(&pair), 1);
+    /* what it took then is not taken back */
+    assert_int_equal(deliver(&d, &p[0].m, p[0].body, p[0].len, &v), 0);
+    assert_int_equal(v.receipt.status, RECEIPT_VERIFIED);
+    expect(&pair, &p[1], RECEIPT_VERIFIED, REASON_NONE);
+    rx_package_free(&p[0]);
+    rx_package_free(&p[1]);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rx_setup, rx_teardown)
@@ -189,6 +213,7 @@ int main(void)
         T(paper__failed_check__signed_refusal_and_the_keys_are_gone),
         T(paper__another_session_after_it_ended__verifies),
         T(paper__package_that_claims_another_profile__ends_the_session),
+        T(paper__device_that_takes_no_part_in_it_now__refused_and_the_session_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
