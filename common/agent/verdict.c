@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "common/agent/peers.h"
 #include "common/err.h"
 #include "common/profile.h"
 #include "common/session.h"
@@ -206,10 +207,21 @@ void verdict_on_receipt(struct sender *sender, const struct msg_receipt *m)
     }
 }
 
+/* The word may be late: it is nothing to us when the peer that we know is enrolled anew, or one
+ * that the user named and that we never met, which the cloud will tell us of when we ask for it. */
+static int is_of_another(struct sql *db, const struct msg_peer_gone *m)
+{
+    struct peer p;
+
+    return peer_get(db, m->peer, &p) == 0 && (p.enrolment == 0 || p.enrolment > m->enrolment);
+}
+
 void verdict_on_peer_gone(struct sender *sender, const struct msg_peer_gone *m)
 {
     struct stream *s = stream_find(sender, m->peer);
 
+    if (is_of_another(sender->config.db, m))
+        return;
     (void)out_session_retire(sender->config.db, m->peer);
     (void)out_negotiation_delete(sender->config.db, m->peer);
     if (s != NULL) {
