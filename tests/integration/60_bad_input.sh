@@ -240,9 +240,11 @@ ok "homes: missing, open, newer, damaged"
 
 # ---- keys ----
 
-# renew NAME NUMBER: revoked and enrolled anew, with a fresh key.
+# renew NAME NUMBER: revoked and enrolled anew, with a fresh key. The running cloud sees within a
+# second that somebody revoked, and tells who is there at that moment.
 renew() {
     "$cloudd" revoke --home "$work/cloud" "$1"
+    wait_for "the cloud to see it" grep -q " revoked: $1\$" "$work/cloud.err"
     mv "$work/$1" "$work/$1.revoked"
     enrol "$1" "$2"
 }

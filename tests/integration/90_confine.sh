@@ -20,6 +20,25 @@ all_threads() {
     done
 }
 
+# free_low_port: a port below 1024 that nobody uses, another one for each run of this script.
+free_low_port() {
+    python3 - "$$" <<'END'
+import socket
+import sys
+
+for n in range(500):
+    port = 500 + (int(sys.argv[1]) + n) % 500
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    print(port)
+    break
+END
+}
+
 instrumented() {
     grep -q 'not confined: a build with sanitizers' "$work/cloud.err"
 }
@@ -48,8 +67,9 @@ if [ "$as_root" -eq 1 ]; then
     stop_cloud
     at=
     chown -R nobody "$work/cloud"
-    runs port "$cloudd" run --home "$work/cloud" --listen 127.0.0.1:79
-    wait_for "a port below 1024" grep -q '^listening 127.0.0.1:79$' "$work/port.out"
+    low=$(free_low_port)
+    runs port "$cloudd" run --home "$work/cloud" --listen "127.0.0.1:$low"
+    wait_for "a port below 1024" grep -q "^listening 127.0.0.1:$low\$" "$work/port.out"
     stop "$pid"
 else
     exits 1 "only root" "$cloudd" run --home "$work/cloud" --user root

@@ -79,6 +79,9 @@ runs() {
     local name=$1
 
     shift
+    # What one before it of this name said must not count, not even until the shell has forked.
+    : >"$work/$name.out"
+    : >"$work/$name.err"
     "$@" <&0 >"$work/$name.out" 2>"$work/$name.err" &
     pid=$!
     started+=("$pid")
@@ -131,7 +134,6 @@ start_cloud() {
     if [ ! -d "$work/cloud" ]; then
         key=$("$cloudd" init --home "$work/cloud" | sed -n 's/^cloud-key //p')
     fi
-    : >"$work/cloud.out" # what the cloud before this one said must not count
     runs cloud "$cloudd" run --home "$work/cloud" --listen "${at:-127.0.0.1:0}" "$@"
     cloud=$pid
     wait_for "the cloud's port" grep -q '^listening ' "$work/cloud.out"
