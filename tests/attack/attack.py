@@ -26,7 +26,7 @@ EXPECTED = HERE / "expected"
 NAMES = ("replay", "parallel", "forgery", "mitm", "insider", "reflection", "online-guess",
          "offline-guess", "brute-force", "dictionary", "visual", "statistical", "image", "desync",
          "backward", "downgrade", "traffic")
-PROFILES = ("auth", "paper")
+PROFILES = ("auth", "sealed", "paper")
 SKIPPED = 77  # exit code
 
 
@@ -40,7 +40,7 @@ def parse():
     parser.add_argument("--short", action="store_true", help="smaller samples and budgets")
     parser.add_argument("--objects", default=result.ROOT / "build/plain", help="the build's folder")
     parser.add_argument("--results", help="folder for pictures (none when not given)")
-    parser.add_argument("--jobs", type=int, default=2, help="attacks at a time (2)")
+    parser.add_argument("--jobs", type=int, default=3, help="attacks at a time (3)")
     parser.add_argument("--check", action="store_true", help="fail where tests/attack/expected does")
     parser.add_argument("--accept", action="store_true", help="write tests/attack/expected")
     parser.add_argument("--one", choices=NAMES, help=argparse.SUPPRESS)

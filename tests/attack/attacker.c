@@ -201,13 +201,23 @@ static void do_digest(void)
 
 /* ---- guessing the payload ---- */
 
+/* A chain key, or a message's key, from 32 bytes; where the profile encrypts, for its i-th suite.
+ * Whether there is such a suite. */
+static int key_from(struct keybuf *key, const struct profile *p, const uint8_t *raw, size_t i)
+{
+    keybuf_set(key, raw, KEY_BYTES);
+    if (p->field_bytes != NULL && i < p->suites.n)
+        keybuf_append(key, &p->suites.v[i], 1);
+    return i == 0 || (p->field_bytes != NULL && i < p->suites.n);
+}
+
 /* A key of one message, as the profile holds it, from random bytes. */
 static void key_of(struct keybuf *key, const struct profile *p, const uint8_t raw[KEYBUF_MAX])
 {
     struct wbuf w;
 
     if (p->turn == NULL) {
-        keybuf_set(key, raw, KEY_BYTES);
+        key_from(key, p, raw, 0);
         return;
     }
     wbuf_init(&w, key->b, sizeof(key->b));
@@ -230,7 +240,7 @@ static void do_guess(void)
     unsigned long from = number(4) << 32;
     size_t len;
 
-    need(p != NULL && payload.len <= p->hidden_bytes && p->field_bytes == NULL, "no such guess");
+    need(p != NULL && payload.len <= p->hidden_bytes, "no such guess");
     m.u.package.profile = p->id;
     m.u.package.codec = STEGO_LIGHT;
     memcpy(m.u.package.from, "alice", 6);
@@ -304,8 +314,8 @@ static void do_scan(void)
     for (size_t at = 0; at + KEY_BYTES <= hay.len && !found; at++) {
         struct keybuf key;
 
-        keybuf_set(&key, hay.p + at, KEY_BYTES);
-        found = opens(&m, &key) || opens_within(&m, key, steps) >= 0;
+        for (size_t i = 0; key_from(&key, profile_of(&m), hay.p + at, i) && !found; i++)
+            found = opens(&m, &key) || opens_within(&m, key, steps) >= 0;
         tried++;
     }
     printf("%s %lu\n", found ? "ok" : "no", tried);
@@ -321,6 +331,8 @@ static void do_make(void)
 
     decode(&m, &body);
     keybuf_set(&state, given.p, given.len);
+    if (given.len == KEY_BYTES)
+        key_from(&state, profile_of(&m), given.p, 0);
     need(profile_of(&m)->take_key(&key, &state) == 0, "no state of this profile");
     need(pgm_parse(m.u.package.image.p, m.u.package.image.len, &cover) == 0, "no image");
     m.u.package.message = message;
@@ -344,6 +356,7 @@ struct search {
  * devices agreed on between themselves: all that he can put together is the psk. */
 static void state_of(struct keybuf *state, const struct search *s, struct blob shk, struct blob sk)
 {
+    uint8_t psk[KEY_BYTES];
     struct neg_terms t;
     struct wbuf w;
 
@@ -352,8 +365,8 @@ static void state_of(struct keybuf *state, const struct search *s, struct blob s
         keybuf_set(&t.shk, shk.p, shk.len);
         keybuf_set(&t.sk, sk.p, sk.len);
         memcpy(t.salt, s->salt.p, KEY_BYTES);
-        neg_psk(state->b, &t);
-        state->len = KEY_BYTES;
+        neg_psk(psk, &t);
+        key_from(state, s->profile, psk, 0);
         return;
     }
     wbuf_init(&w, state->b, sizeof(state->b));

@@ -86,10 +86,10 @@ def paper(ctx, helper, bed_, packages, rv):
                  numbers={"tries": int(tries), "seconds": float(seconds), "hours": hours})
 
 
-def hardened(ctx, helper, _, packages, rv):
+def hardened(ctx, helper, profile, packages, rv):
     tries = 3_000 if ctx.short else 50_000
-    won, tries, seconds = without_salt(helper, rv, packages, "auth", tries)
-    yield result("brute-force", "auth", "Rv and the salt", won, tries=tries,
+    won, tries, seconds = without_salt(helper, rv, packages, profile, tries)
+    yield result("brute-force", profile, "Rv and the salt", won, tries=tries,
                  cost=f"{1e6 * seconds / tries:.0f} us a guess",
                  note=f"{tries} slices as Sk and Shk opened nothing; both are derived from a random "
                       "secret of the pair, and the session's keys from a handshake besides",
@@ -103,8 +103,10 @@ def run(ctx):
                 bob, packages = capture(b, profile)
                 rv = rv_of(b, "synth1a.pgm", "synth2a.pgm")
                 assert len(packages) == CAPTURED
-                attack = paper if profile == "paper" else hardened
-                yield from attack(ctx, helper, (b, bob), packages, rv)
+                if profile == "paper":
+                    yield from paper(ctx, helper, (b, bob), packages, rv)
+                else:
+                    yield from hardened(ctx, helper, profile, packages, rv)
 
 
 if __name__ == "__main__":

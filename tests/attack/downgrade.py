@@ -11,7 +11,8 @@ run with --allow-research, so that `paper` is there to be chosen.
 from bed import DOWN, UP, Receiver, bed, decode, frame
 from result import main, result
 
-PAPER, STEALTH = 3, 2  # numbers on the wire
+AUTH, PAPER, STEALTH, CHACHA20 = 1, 3, 2, 3  # numbers on the wire
+CHACHA20_NAME = "chacha20-poly1305"
 
 
 
@@ -70,6 +71,13 @@ class Others(Edit):
 EDITS = (Own, Hidden, Choice, Others)
 
 
+def took_effect(b, said, field, wanted):
+    """Did the message go by what she wanted? The header does not name the suite, the sender does."""
+    if field == "suites":
+        return said.get("suite") == CHACHA20_NAME
+    return any(v[field[:-1]] == wanted for v in b.packages("bob"))
+
+
 def attempt(profile, field, only):
     """Each edit on a fresh pair of devices: how many messages went through otherwise than meant."""
     won, verdicts = 0, []
@@ -79,14 +87,16 @@ def attempt(profile, field, only):
             bob = Receiver(b, "bob")
             said = b.say("alice", "bob", "as it should be", profile, "--timeout", "1")
             b.rule = None
-            wrong = [v for v in b.packages("bob") if v[field[:-1]] == only[0]]
-            won += bool(wrong) and bool(bob.shown)
+            won += bool(bob.shown) and took_effect(b, said, field, only[0])
             verdicts.append(said["status"] if said else "nothing")
     return won, verdicts
 
 
 CASES = (("auth", "the profile, research allowed on both sides", None, "profiles", [PAPER]),
          ("auth", "the stego code", "auth", "codecs", [STEALTH]),
+         ("sealed", "the profile, research allowed on both sides", "sealed", "profiles", [AUTH]),
+         ("sealed", "the stego code", "sealed", "codecs", [STEALTH]),
+         ("sealed", "the cipher suite", "sealed", "suites", [CHACHA20]),
          ("paper", "the stego code", "paper", "codecs", [STEALTH]))
 
 

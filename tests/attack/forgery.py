@@ -21,7 +21,7 @@ OFFLINE, OFFLINE_SHORT = 1_000_000, 200_000
 BUDGET, BUDGET_SHORT = 3000, 1200
 FORGED = b"pay mallory 1000"
 VERIFIED, UNVERIFIABLE = 1, 3
-PAPER = 3  # the profile's number, the first byte of a package
+SEALED, PAPER = 2, 3  # the profile's number, the first byte of a package
 
 
 def digit_sums():
@@ -68,7 +68,10 @@ class Forger:
         else:
             payload = self.rng.randbytes(24)
         self.tries += 1
-        forged = self.helper.ask("forge", f.body, self.text, payload)[1]
+        text = self.text
+        if f.body[0] == SEALED:  # as long as the ciphertext was
+            text = text.ljust(len(decode(f.name, f.body)["message"]))
+        forged = self.helper.ask("forge", f.body, text, payload)[1]
         return [Frame(f.name, bytes.fromhex(forged))]
 
 
@@ -100,7 +103,7 @@ def online(ctx, helper, profile, guess):
             told = b.say("alice", "bob", f"genuine {sent}", profile, "--timeout", "5")
             sent += 1
         seconds = time.monotonic() - began
-        forged = [m for m in bob.shown if m.get("text") == FORGED.decode()]
+        forged = [m for m in bob.shown if not m.get("text", "").startswith("genuine")]
         b.rule = None
         verdict = (f"shown as verified after {forger.tries} tries, the sender was told "
                    f"{told['status']}" if forged else f"never shown in {forger.tries} tries")

@@ -16,7 +16,7 @@ class Context:
     pictures go, or None. profiles: those that the driver asks for."""
 
     def __init__(self, seed=1, short=False, objects=ROOT / "build/plain", results=None):
-        self.profiles = ("auth", "paper")
+        self.profiles = ("auth", "sealed", "paper")
         self.seed = seed
         self.short = short
         self.objects = pathlib.Path(objects)
