@@ -224,6 +224,20 @@ static int print_help(const struct command *commands, size_t n)
     return EXIT_DONE;
 }
 
+static int check_hop(const struct device_options *o)
+{
+    if (o->hop != HOP_OPEN)
+        return 0;
+    if (!o->allow_research)
+        return fail(EXIT_USAGE, "--hop open protects nothing on the way to the cloud; it is for "
+                                "research, and needs --allow-research");
+    fprintf(stderr,
+            "%s: warning: --hop open is for research only: whoever is on the way to the cloud may "
+            "read, change, drop, insert and repeat all that is said\n",
+            program_name);
+    return 0;
+}
+
 /* Parse the options of one command. 0, an exit code, or -1 when help was printed. */
 static int parse(const struct command *c, struct device_options *o, int argc, char **argv)
 {
@@ -255,10 +269,7 @@ static int parse(const struct command *c, struct device_options *o, int argc, ch
         print_usage(stderr, c);
         return EXIT_USAGE;
     }
-    if (o->hop == HOP_OPEN && !o->allow_research)
-        return fail(EXIT_USAGE, "--hop open protects nothing on the way to the cloud; it is for "
-                                "research, and needs --allow-research");
-    return 0;
+    return check_hop(o);
 }
 
 int options_main(const char *program, const struct command *commands, size_t n, int argc,

@@ -110,15 +110,16 @@ void report_phase(const char *peer, enum out_phase phase, const uint8_t key[KEY_
 /* Has the device a suite for this profile? */
 static int check_suites(const struct profile *p, const struct offer *offer)
 {
-    char needed[SUITE_TEXT_MAX];
+    char needed[SUITE_TEXT_MAX], ours[SUITE_TEXT_MAX];
 
     if (list_meets(&p->suites, &offer->suites))
         return 0;
     suite_list_text(needed, &p->suites);
+    suite_list_text(ours, &offer->suites);
     return fail(EXIT_USAGE,
-                "profile %s needs one of the suites %s, and this device's set has none; "
-                "name another --profile, or change the set with --suites",
-                p->name, needed);
+                "profile %s needs %s%s, and this device's set is \"%s\"; name another --profile, "
+                "or change the set with --suites",
+                p->name, p->suites.n > 1 ? "one of the suites " : "the suite ", needed, ours);
 }
 
 /* The names in the table, for a message. */

@@ -146,7 +146,7 @@ sealed bob "fifth" || fail "send: $?"
 is '.suite == "chacha20-poly1305" and .index == 1' # remembered, the same session
 grep -q '^suites chacha20-poly1305,aes-256-gcm,none$' "$work/alice/device.conf" || fail "device.conf"
 exits 2 "rot13" "$sds" send --home "$work/alice" --to bob --cover "$cover" --suites rot13 x
-exits 2 "profile auth needs one of the suites none" "$sds" send --home "$work/alice" --to bob \
+exits 2 "profile auth needs the suite none, and this device" "$sds" send --home "$work/alice" --to bob \
     --cover "$cover" --suites chacha20-poly1305 x
 sealed bob "sixth" || fail "a device without none: $?"
 ok "sets of suites"

@@ -50,6 +50,8 @@ start_cloud --hop any
 enrol alice 1
 enrol bob 2
 exits 2 "--allow-research" "$sds" send --home "$work/alice" --to bob --cover "$cover" --hop open x
+exits 1 "--hop open is for research only" "$sds" send --home "$work/nobody" --to bob \
+    --cover "$cover" --hop open --allow-research x
 capture clear flow --hop clear
 bob=$(names clear 0)
 # The confirmation is looked up at the cloud; the first package may overtake it.

@@ -184,13 +184,14 @@ static void paper__device_that_takes_no_part_in_it_now__refused_and_the_session_
 {
     static const struct list hardened = {2, {PROFILE_AUTH, PROFILE_SEALED}};
     struct pair pair = with_session(state, 1);
-    struct delivery d = {pair.rx->db, pair.rx->home.id, NULL, 5000, &hardened};
+    struct delivery d = {NULL, pair.rx->home.id, NULL, 5000, &hardened};
     struct rx_package p[2];
     struct verdict v;
 
     make(&pair, &p[0], "while it did");
     make(&pair, &p[1], "now");
     expect(&pair, &p[0], RECEIPT_VERIFIED, REASON_NONE);
+    d.db = pair.rx->db;
     assert_int_equal(deliver(&d, &p[1].m, p[1].body, p[1].len, &v), 0);
     assert_int_equal(v.receipt.status, RECEIPT_REJECTED);
     assert_int_equal(v.reason, REASON_RESEARCH);
