@@ -50,8 +50,9 @@ struct sender_config {
 struct sender *sender_new(const struct sender_config *config);
 void sender_start(struct sender *s);
 /*
- * Put a message into the outbox, durable on return, and send it when that is possible. item: peer,
- * codec, message, cover (borrowed). ERR_FULL (disk), ERR_SYS.
+ * Put a message into the outbox and send it when that is possible. On return it outlives this
+ * program, however that ends; a power cut, 50 ms later or once sender_stop() has returned. item:
+ * peer, profile, codec, exact, message, cover (borrowed). ERR_FULL (disk), ERR_SYS.
  */
 int sender_add(struct sender *s, struct out_item *item);
 /* The same for several messages in one transaction: all or none. */
