@@ -23,27 +23,6 @@ static int count(struct backend *b, const char *receiver, int64_t packages, int6
     return sql_do(&q);
 }
 
-/* A package that was kept, then sent and verified once more, is not kept twice. */
-int store_kept_add(struct backend *b, uint64_t row, uint64_t bytes, int64_t now)
-{
-    char receiver[ID_MAX + 1] = "";
-    struct sql_query q;
-    int err;
-
-    if (!store_has_room(b, bytes))
-        return 0;
-    sql_ask(&q, b->db,
-            "INSERT INTO kept (number, sender, receiver, session, idx, seq, kept_at, bytes, body)"
-            " SELECT number, sender, receiver, session, idx, seq, ?, bytes, body FROM packages"
-            " WHERE number = ? ON CONFLICT DO NOTHING RETURNING receiver");
-    sql_put_i64(&q, now);
-    sql_put_u64(&q, row);
-    if (sql_row(&q))
-        sql_get_text(&q, receiver, sizeof(receiver));
-    err = sql_end(&q);
-    return err || receiver[0] == '\0' ? err : count(b, receiver, 1, (int64_t)bytes);
-}
-
 /* One that goes. */
 struct old {
     uint64_t number, bytes;
@@ -103,6 +82,42 @@ int store_kept_shed(struct backend *b, size_t n, size_t *gone)
     for (*gone = 0; !err && found && *gone < n; *gone += (size_t)found)
         err = drop_oldest(b, NULL, &found);
     return err;
+}
+
+/* Is there room for so many bytes more, if older ones go? */
+static int find_room(struct backend *b, size_t bytes, int *room)
+{
+    size_t gone = 1;
+    int err = 0;
+
+    *room = store_has_room(b, bytes);
+    for (size_t i = 0; !err && !*room && gone > 0 && i < STORE_YIELD_MAX; i++) {
+        err = store_kept_shed(b, 1, &gone);
+        *room = store_has_room(b, bytes);
+    }
+    return err;
+}
+
+/* A package that was kept, then sent and verified once more, is not kept twice. */
+int store_kept_add(struct backend *b, uint64_t row, uint64_t bytes, int64_t now)
+{
+    char receiver[ID_MAX + 1] = "";
+    struct sql_query q;
+    int room, err;
+
+    err = find_room(b, bytes, &room);
+    if (err || !room)
+        return err;
+    sql_ask(&q, b->db,
+            "INSERT INTO kept (number, sender, receiver, session, idx, seq, kept_at, bytes, body)"
+            " SELECT number, sender, receiver, session, idx, seq, ?, bytes, body FROM packages"
+            " WHERE number = ? ON CONFLICT DO NOTHING RETURNING receiver");
+    sql_put_i64(&q, now);
+    sql_put_u64(&q, row);
+    if (sql_row(&q))
+        sql_get_text(&q, receiver, sizeof(receiver));
+    err = sql_end(&q);
+    return err || receiver[0] == '\0' ? err : count(b, receiver, 1, (int64_t)bytes);
 }
 
 int store_kept_expire(struct backend *b, struct store_op *op)

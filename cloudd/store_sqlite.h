@@ -93,7 +93,8 @@ int store_held_receipt_gone(struct backend *b, const char *receiver, const char 
 int store_held_forget(struct backend *b, const char *id);
 /* store_history.c: packages that their receivers verified. All may be called when none is kept. */
 int store_history(struct backend *b, struct store_op *op);
-/* Copy a row of `packages` to what is kept, unless the disk lacks room or it is kept already. */
+/* Copy a row of `packages` to what is kept, in the place of the oldest when the disk lacks room;
+ * unless there is none even so, or it is kept already. */
 int store_kept_add(struct backend *b, uint64_t row, uint64_t bytes, int64_t now);
 /* Let the oldest go until what is held, with what the STORE_ENQUEUE added, fits its quotas. */
 int store_kept_yield(struct backend *b, const struct store_op *op);

@@ -7,7 +7,8 @@
  *                                     with its bytes; exit 1 when not
  *
  * The content of package n follows from the seed and n, so that nothing but the log is kept between
- * the two. Now and then the writer receipts its oldest packages, which then must be gone.
+ * the two. Now and then the writer receipts its oldest packages, which then must be gone from those
+ * that wait and stand among those that are kept.
  */
 #include <errno.h>
 #include <poll.h>
@@ -115,6 +116,8 @@ static void send_package(struct store *s, uint64_t n)
     memcpy(p->from, "sender", 7);
     memcpy(p->to, "receiver", 9);
     p->index = n;
+    p->seq = n + 1;
+    op->u.enqueue.keep = 1;
     p->body.p = malloc(BODY_MAX);
     if (p->body.p == NULL)
         die("no memory");
@@ -134,6 +137,7 @@ static void send_receipt(struct store *s, const struct store_package *p)
 
     report("receipting", p->index);
     op->u.receipt.row = p->row;
+    op->u.receipt.keep = 1;
     memcpy(r->sender, p->from, sizeof(r->sender));
     memcpy(r->receiver, p->to, sizeof(r->receiver));
     r->index = p->index;
@@ -227,6 +231,37 @@ static void check_package(const struct store_package *p)
         die("a package has other bytes than were accepted");
 }
 
+/* Packages 0 .. n - 1, and no others, are kept. */
+static void check_kept(struct store *s, uint64_t n)
+{
+    uint64_t after = 0, at = 0;
+    int more = 1;
+
+    while (more) {
+        struct store_op *op = new_op(STORE_HISTORY, NULL);
+
+        memcpy(op->u.history.from, "sender", 7);
+        memcpy(op->u.history.to, "receiver", 9);
+        op->u.history.after = after;
+        op->u.history.max_n = 256;
+        op->u.history.max_bytes = SIZE_MAX;
+        store_run(s, op);
+        for (size_t i = 0; i < op->u.history.n; i++, at++) {
+            struct store_package *p = &op->u.history.v[i];
+
+            p->index = at;
+            if (p->seq != at + 1)
+                die("a kept package is missing, doubled or out of order");
+            check_package(p);
+            after = p->row;
+        }
+        more = op->u.history.more;
+        store_op_free(op);
+    }
+    if (at != n)
+        die("not all that was receipted is kept, or more than that");
+}
+
 static int run_check(struct store *s, const char *path)
 {
     struct store_op *op = new_op(STORE_FETCH, NULL);
@@ -251,6 +286,7 @@ static int run_check(struct store *s, const char *path)
         die("what was receipted is there, or what was not is gone");
     if (first + n < log.accepted)
         die("an accepted package is lost");
+    check_kept(s, first);
     printf("%llu accepted, %llu receipted, %llu stored, %llu more than reported\n",
            (unsigned long long)log.accepted, (unsigned long long)log.receipted,
            (unsigned long long)n, (unsigned long long)(first + n - log.accepted));
