@@ -102,4 +102,21 @@ against forge 3 timeout 20 "$build/sdr" run --json --count 9
 [ "$(grep -c '"profile":"sealed".*"verified":true.*"text":"genuine"' "$work/said")" = 1 ] ||
     fail "the genuine sealed one"
 never forgery
+# A history that is none.
+history() {
+    timeout 20 "$build/sdr" history --from alice --json "$@"
+}
+
+against history 1 history
+says "other packages than were asked for"
+[ "$(grep -c '"verified":false' "$work/said")" = 2 ] || fail "the two that were not shown"
+never '"verified":true'
+never forgery
+against flood 1 history --limit 2
+says "other packages than were asked for"
+[ "$(wc -l <"$work/said")" = 2 ] || fail "--limit against a cloud that sends more"
+against promise 1 history
+says "promises packages and sends none"
+against intruder 1 history
+says "not legal now"
 echo "hostile: the devices believed nothing"

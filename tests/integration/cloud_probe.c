@@ -441,9 +441,11 @@ static void scenario_postauth(char **arg)
 {
     uint8_t frame[256], zeros[FRAME_PREAUTH_MAX + 64] = {0};
     struct msg m = {.type = MSG_RESUME}, receipt = {.type = MSG_RECEIPT};
+    struct msg history = {.type = MSG_HISTORY};
     struct device d;
 
     device_init(&d, arg[0]);
+    text_copy(history.u.history.peer, sizeof(history.u.history.peer), "bob");
     hop_up(&d, ROLE_SEND, HOP_SEALED); /* not attached: only small frames */
     send_body(&d, MSG_PACKAGE, zeros, sizeof(zeros));
     expect_error(&d, REASON_TOO_LARGE);
@@ -470,6 +472,12 @@ static void scenario_postauth(char **arg)
     expect_error(&d, REASON_OUT_OF_ORDER);
     attach(&d, ROLE_SEND, HOP_SEALED);
     send_body(&d, 0x7f, zeros, 8);
+    expect_error(&d, REASON_OUT_OF_ORDER);
+    attach(&d, ROLE_READ, HOP_SEALED); /* and in the role that only reads */
+    send_msg(&d, &m);
+    expect_error(&d, REASON_OUT_OF_ORDER);
+    attach(&d, ROLE_RECV, HOP_SEALED); /* which is not the receiver's either */
+    send_msg(&d, &history);
     expect_error(&d, REASON_OUT_OF_ORDER);
     attach(&d, ROLE_RECV, HOP_SEALED); /* a receipt for nothing is ignored */
     text_copy(receipt.u.receipt.peer, sizeof(receipt.u.receipt.peer), "bob");
