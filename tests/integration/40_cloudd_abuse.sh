@@ -124,7 +124,7 @@ stop
 grep -q ' info stopped$' "$work/err" || fail "no word of the end"
 
 # Limits, lies and what cannot be read.
-start --mailbox-packages 3 --sender-share 100 --max-message 1000
+start --mailbox-packages 3 --sender-share 100 --max-message 1000 --retain 1
 play preauth
 play postauth alice
 play lies alice bob

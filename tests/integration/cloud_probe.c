@@ -436,6 +436,21 @@ static void scenario_no_open(char **arg)
     expect_hop_refused(&d, REASON_MODE);
 }
 
+/* The message in two frames that arrive as one. */
+static void send_twice(struct device *d, const struct msg *m)
+{
+    uint8_t body[256], frames[1024];
+    struct wbuf w;
+    size_t n;
+
+    wbuf_init(&w, body, sizeof(body));
+    msg_encode(m, &w);
+    n = hop_frame_size(HOP_SEALED, w.len);
+    for (size_t i = 0; i < 2; i++)
+        CHECK(hop_seal_frame(&d->hop, (uint8_t)m->type, body, w.len, frames + i * n, n) == 0);
+    write_all(d->fd, frames, 2 * n);
+}
+
 /* Behind the handshake: forged, replayed, oversized and illegal frames. */
 static void scenario_postauth(char **arg)
 {
@@ -476,7 +491,10 @@ static void scenario_postauth(char **arg)
     attach(&d, ROLE_READ, HOP_SEALED); /* and in the role that only reads */
     send_msg(&d, &m);
     expect_error(&d, REASON_OUT_OF_ORDER);
-    attach(&d, ROLE_RECV, HOP_SEALED); /* which is not the receiver's either */
+    attach(&d, ROLE_READ, HOP_SEALED); /* where each answer is waited for */
+    send_twice(&d, &history);
+    expect_error(&d, REASON_OUT_OF_ORDER);
+    attach(&d, ROLE_RECV, HOP_SEALED); /* a page is not for the receiver's role */
     send_msg(&d, &history);
     expect_error(&d, REASON_OUT_OF_ORDER);
     attach(&d, ROLE_RECV, HOP_SEALED); /* a receipt for nothing is ignored */
