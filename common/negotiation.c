@@ -185,6 +185,9 @@ int neg_noise_start(struct noise_handshake *hs, const struct neg_terms *t, int i
     struct wbuf w;
     int err;
 
+    /* No slice of Rv: the cloud derives them. */
+    if (t->shk.len != KEY_BYTES || t->sk.len != KEY_BYTES)
+        return ERR_AUTH;
     wbuf_init(&w, prologue, sizeof(prologue));
     err = make_prologue(t, &w);
     if (err != 0)

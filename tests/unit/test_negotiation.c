@@ -370,6 +370,22 @@ static void neg_noise__any_other_term__no_session(void **state)
     }
 }
 
+/* What `paper` slices out of Rv, or nothing at all, is no key of this handshake. */
+static void neg_noise__pair_keys_of_another_length__refused(void **state)
+{
+    static const size_t lengths[] = {0, 14, KEY_BYTES - 1, KEY_BYTES + 1, PAIR_KEY_MAX};
+    struct noise_handshake hs;
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(lengths) / sizeof(lengths[0]); i++) {
+        struct neg_terms t = terms();
+
+        (i % 2 == 0 ? &t.sk : &t.shk)->len = lengths[i / 2];
+        assert_int_equal(neg_noise_start(&hs, &t, 1, &alice, bob.public_key), ERR_AUTH);
+        assert_int_equal(neg_noise_start(&hs, &t, 0, &bob, alice.public_key), ERR_AUTH);
+    }
+}
+
 static void neg_noise__another_peer_key__no_session(void **state)
 {
     struct sides s = two_sides();
@@ -453,6 +469,7 @@ int main(void)
         cmocka_unit_test(neg_noise__keys_of_a_session_differ_from_each_other),
         cmocka_unit_test(neg_noise__same_terms_again__other_keys),
         cmocka_unit_test(neg_noise__any_other_term__no_session),
+        cmocka_unit_test(neg_noise__pair_keys_of_another_length__refused),
         cmocka_unit_test(neg_noise__another_peer_key__no_session),
         cmocka_unit_test(neg_noise__any_bit_of_step_2_flipped__refused_the_genuine_still_passes),
         cmocka_unit_test(neg_session_keys__handshake_not_done__state),
