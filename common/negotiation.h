@@ -59,8 +59,8 @@ int neg_body_check(const struct neg_terms *t, const struct blob *sealed,
 /* psk of the terms: a hash of Shk, Sk, salt and T. */
 void neg_psk(uint8_t psk[KEY_BYTES], const struct neg_terms *t);
 
-/* Start the devices' Noise_KKpsk2 with psk and prologue made from the terms. ERR_AUTH when Shk or Sk
- * is not of KEY_BYTES. */
+/* Start the devices' Noise_KKpsk2 with psk and prologue made from the terms. ERR_AUTH when
+ * Shk or Sk is not KEY_BYTES long. */
 int neg_noise_start(struct noise_handshake *hs, const struct neg_terms *t, int initiator,
                     const struct noise_keypair *self, const uint8_t peer[KEY_BYTES]);
 /* After both messages: the session's keys, its name the first half of the handshake hash, rk from
