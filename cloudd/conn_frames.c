@@ -28,6 +28,7 @@ static const struct {
     {MSG_NEG_ANSWER, handle_neg_answer},
     {MSG_NEG_CONFIRM, handle_neg_confirm},
     {MSG_PACKAGE, handle_package},
+    {MSG_SET_PACKAGE, handle_set_package},
     {MSG_RESUME, handle_resume},
     {MSG_RECEIPT, handle_receipt},
     {MSG_RECEIPT_ACK, handle_receipt_ack},

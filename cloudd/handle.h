@@ -19,6 +19,7 @@ void handle_neg_request(struct conn *c, const struct msg *m, const struct blob *
 void handle_neg_answer(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_neg_confirm(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_package(struct conn *c, const struct msg *m, const struct blob *body);
+void handle_set_package(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_resume(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_receipt(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_receipt_ack(struct conn *c, const struct msg *m, const struct blob *body);

@@ -21,6 +21,7 @@ static void send_kept(struct conn *c, const struct store_package *p)
     struct wbuf w;
 
     m.u.kept.number = p->row;
+    m.u.kept.type = p->is_shared ? MSG_PACKAGE_SHARED : MSG_PACKAGE;
     m.u.kept.package = (struct blob){p->body.p, p->body.len};
     cap = msg_encoded_max(&m);
     body = malloc(cap);

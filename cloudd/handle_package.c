@@ -84,7 +84,15 @@ static struct stream *stream_of(struct conn *c, const char *to)
     return s;
 }
 
-static void send_refused(struct conn *c, const struct store_package *p, unsigned reason)
+void package_common_release(struct store_common *common)
+{
+    if (common == NULL || --common->users > 0)
+        return;
+    free(common->p);
+    free(common);
+}
+
+void package_refuse(struct conn *c, const struct store_package *p, unsigned reason)
 {
     struct msg m = {.type = MSG_REFUSED};
 
@@ -123,11 +131,11 @@ static void answer_sender(struct conn *c, struct stream *s, const struct store_o
     case STORE_FULL:
     case STORE_UNSURE:
         s->stopped = 1;
-        send_refused(c, p, op->reason != REASON_NONE ? op->reason : REASON_STORAGE);
+        package_refuse(c, p, op->reason != REASON_NONE ? op->reason : REASON_STORAGE);
         return;
     case STORE_CONFLICT:
     case STORE_NOTFOUND:
-        send_refused(c, p, op->reason);
+        package_refuse(c, p, op->reason);
         return;
     }
 }
@@ -144,19 +152,17 @@ static void on_enqueued(struct store_op *op)
     mailbox_written(srv, op);
     release(s);
     free(op->u.enqueue.package.body.p);
+    package_common_release(op->u.enqueue.common);
     store_op_free(op);
 }
 
-/* Does the package say what is true, and is it of a kind that is taken here? */
-static unsigned check_package(const struct conn *c, const struct msg_package *p)
+unsigned package_check(const struct conn *c, const struct msg_package *p)
 {
     const struct profile *profile = profile_find(p->profile);
     struct pgm_view image;
 
     if (strcmp(p->from, c->id) != 0)
         return REASON_NOT_YOURS;
-    if (strcmp(p->to, c->id) == 0)
-        return REASON_SELF;
     if (p->direction != 0 || p->message.len != p->message_bytes)
         return REASON_MALFORMED;
     if (p->message.len > c->srv->opt->max_message)
@@ -181,6 +187,7 @@ static int keeps_state(const struct msg_package *p)
 
 static void fill_package(struct store_package *out, const struct msg_package *p)
 {
+    memset(out, 0, sizeof(*out));
     memcpy(out->from, p->from, sizeof(out->from));
     memcpy(out->to, p->to, sizeof(out->to));
     memcpy(out->session, p->session, SESSION_ID_BYTES);
@@ -212,11 +219,11 @@ static int turn_state(const struct store_op *op, const struct store_bytes *was,
     return err;
 }
 
-static void submit_package(struct conn *c, struct stream *s, const struct msg_package *p,
-                           const struct blob *body)
+static void submit_package(struct conn *c, struct stream *s, const struct store_package *name,
+                           const struct package_bytes *b)
 {
     struct store_op *op = server_op(c->srv, c, STORE_ENQUEUE, on_enqueued);
-    uint8_t *copy = malloc(body->len);
+    uint8_t *copy = malloc(b->body.len);
 
     if (op == NULL || copy == NULL) {
         free(copy);
@@ -224,13 +231,17 @@ static void submit_package(struct conn *c, struct stream *s, const struct msg_pa
         conn_drop(c);
         return;
     }
-    memcpy(copy, body->p, body->len);
+    memcpy(copy, b->body.p, b->body.len);
     op->ctx = s;
-    fill_package(&op->u.enqueue.package, p);
-    op->u.enqueue.package.body = (struct store_bytes){copy, body->len};
-    package_digest(op->u.enqueue.digest, copy, body->len);
+    op->u.enqueue.package = *name;
+    op->u.enqueue.package.body = (struct store_bytes){copy, b->body.len};
+    memcpy(op->u.enqueue.digest, b->digest, DIGEST_BYTES);
+    op->u.enqueue.common = b->common;
+    op->u.enqueue.carries_common = b->carries_common;
+    if (b->common != NULL)
+        b->common->users++;
     set_quotas(op, c->srv->opt);
-    op->u.enqueue.turn = keeps_state(p) ? turn_state : NULL;
+    op->u.enqueue.turn = b->turns ? turn_state : NULL;
     op->u.enqueue.gate = &s->gate;
     op->u.enqueue.order = s->order++;
     s->in_store++;
@@ -238,24 +249,37 @@ static void submit_package(struct conn *c, struct stream *s, const struct msg_pa
     server_submit(c->srv, op);
 }
 
+void package_take(struct conn *c, const struct store_package *name, const struct package_bytes *b)
+{
+    struct stream *s;
+
+    if (strcmp(name->to, c->id) == 0) {
+        package_refuse(c, name, REASON_SELF);
+        return;
+    }
+    s = stream_of(c, name->to);
+    if (s == NULL)
+        return;
+    if (s->stopped)
+        package_refuse(c, name, REASON_STREAM_STOPPED);
+    else
+        submit_package(c, s, name, b);
+}
+
 void handle_package(struct conn *c, const struct msg *m, const struct blob *body)
 {
     const struct msg_package *p = &m->u.package;
-    unsigned reason = check_package(c, p);
-    struct store_package refused;
-    struct stream *s;
+    struct package_bytes b = {.body = *body, .turns = keeps_state(p)};
+    unsigned reason = package_check(c, p);
+    struct store_package name;
 
-    s = reason == REASON_NONE ? stream_of(c, p->to) : NULL;
-    if (reason == REASON_NONE && s == NULL)
-        return;
-    if (s != NULL && s->stopped)
-        reason = REASON_STREAM_STOPPED;
-    if (reason == REASON_NONE) {
-        submit_package(c, s, p, body);
+    fill_package(&name, p);
+    if (reason != REASON_NONE) {
+        package_refuse(c, &name, reason);
         return;
     }
-    fill_package(&refused, p);
-    send_refused(c, &refused, reason);
+    package_digest(b.digest, body->p, body->len);
+    package_take(c, &name, &b);
 }
 
 static void on_stream(struct store_op *op)

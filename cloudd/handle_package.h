@@ -36,4 +36,22 @@ struct uplink {
 /* The connection's sender, made on first use. NULL without memory: c is then dropped. */
 struct uplink *uplink_of(struct conn *c);
 
+/* What a package goes to the store with, besides its name. */
+struct package_bytes {
+    struct blob body; /* copied */
+    uint8_t digest[DIGEST_BYTES];
+    struct store_common *common; /* NULL, or of a message to a set; released when it is not used */
+    int carries_common;
+    int turns; /* the cloud keeps a state of such sessions */
+};
+
+/* Does the package, or the common part of one, say what is true of its sender, and is it of a kind
+ * that is taken here? */
+unsigned package_check(const struct conn *c, const struct msg_package *p);
+/* Take the package of this name to its receiver's stream: it will be answered. */
+void package_take(struct conn *c, const struct store_package *name, const struct package_bytes *b);
+void package_refuse(struct conn *c, const struct store_package *name, unsigned reason);
+/* One user less; frees it after the last. NULL is allowed. */
+void package_common_release(struct store_common *common);
+
 #endif

@@ -9,6 +9,7 @@
 #include "cloudd/handle.h"
 #include "common/log.h"
 #include "common/session.h"
+#include "common/set.h"
 
 /* A package that is sent and not receipted, with the columns that the store keeps beside it. */
 struct delivery {
@@ -132,19 +133,37 @@ static struct delivery *delivery_new(struct conn *c, const struct store_package 
 
 static void send_package(struct conn *c, struct delivery *d, const struct store_package *p)
 {
+    enum msg_type type = p->is_shared ? MSG_PACKAGE_SHARED : MSG_PACKAGE;
     struct mailbox *box = c->u.mailbox;
 
     TAILQ_INSERT_TAIL(&box->sent, d, link);
     box->n++;
     box->bytes += d->bytes;
-    conn_send_body(c, MSG_PACKAGE, p->body.p, p->body.len);
+    conn_send_body(c, type, p->body.p, p->body.len);
+}
+
+/* The digest of a package in the store, and whether it still is one. */
+static int digest_stored(uint8_t digest[DIGEST_BYTES], const struct store_package *p)
+{
+    struct set_shared shared;
+    struct msg m;
+    int err;
+
+    package_digest(digest, p->body.p, p->body.len);
+    if (!p->is_shared)
+        return msg_decode(&m, MSG_PACKAGE, p->body.p, p->body.len);
+    err = msg_decode(&m, MSG_PACKAGE_SHARED, p->body.p, p->body.len);
+    if (err == 0)
+        err = set_shared_parse(&shared, &m.u.package_shared);
+    if (err == 0)
+        memcpy(digest, shared.digest, DIGEST_BYTES);
+    return err;
 }
 
 /* A package as the disk gave it back. */
 static void deliver_stored(struct conn *c, const struct store_package *p)
 {
     struct delivery *d;
-    struct msg m;
 
     if (p->row <= c->u.mailbox->cursor)
         return;
@@ -152,8 +171,7 @@ static void deliver_stored(struct conn *c, const struct store_package *p)
     d = delivery_new(c, p);
     if (d == NULL)
         return;
-    package_digest(d->digest, p->body.p, p->body.len);
-    if (msg_decode(&m, MSG_PACKAGE, p->body.p, p->body.len) != 0)
+    if (digest_stored(d->digest, p) != 0)
         refuse_damaged(c, d);
     else
         send_package(c, d, p);
@@ -240,8 +258,10 @@ void mailbox_hand_over(struct server *srv, struct store_op *op)
 
     if (c == NULL || c->u.mailbox == NULL)
         return;
-    /* A copy that is under way already was sent again by its sender: once is enough. */
-    if (!has_caught_up(c) || find_delivery(c->u.mailbox, op->u.enqueue.digest) != NULL) {
+    /* A copy that is under way already was sent again by its sender: once is enough. A package to
+     * a member of a set is made whole by the store. */
+    if (op->u.enqueue.common != NULL || !has_caught_up(c) ||
+        find_delivery(c->u.mailbox, op->u.enqueue.digest) != NULL) {
         /* It will come from the store, and so must all that follow it until then. */
         c->u.mailbox->behind = 1;
         return;

@@ -166,6 +166,19 @@ static const char *const steps[] = {
     "  packages INTEGER NOT NULL,"
     "  bytes INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO kept_counts VALUES ('', 0, 0);",
+
+    /* 5: what packages to the members of a set have in common; 0: a package of its own */
+    "CREATE TABLE commons ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  sender TEXT NOT NULL,"
+    "  digest BLOB NOT NULL,"
+    "  bytes INTEGER NOT NULL,"
+    "  body BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX commons_name ON commons (sender, digest);"
+    "ALTER TABLE packages ADD COLUMN common INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX packages_common ON packages (common) WHERE common <> 0;"
+    "ALTER TABLE kept ADD COLUMN common INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX kept_common ON kept (common) WHERE common <> 0;",
 };
 
 int migrations_run(struct sql *db, char *why, size_t why_len)

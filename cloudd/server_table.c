@@ -123,21 +123,16 @@ struct store_op *server_op(struct server *srv, struct conn *c, enum store_kind k
     return op;
 }
 
-static size_t body_bytes(const struct store_op *op)
-{
-    return op->kind == STORE_ENQUEUE ? op->u.enqueue.package.body.len : 0;
-}
-
 void server_submit(struct server *srv, struct store_op *op)
 {
     struct conn *c = server_conn(srv, op->conn);
 
     srv->ops++;
     srv->queue_ops++;
-    srv->queue_bytes += body_bytes(op);
+    srv->queue_bytes += store_op_bytes(op);
     if (c != NULL) {
         c->ops++;
-        c->waiting_bytes += body_bytes(op);
+        c->waiting_bytes += store_op_bytes(op);
     }
     store_submit(srv->store, op);
 }
@@ -162,8 +157,8 @@ static struct conn *settle(struct server *srv, uint64_t serial, size_t bytes)
 struct conn *server_completed(struct server *srv, const struct store_op *op)
 {
     srv->queue_ops--;
-    srv->queue_bytes -= body_bytes(op);
-    return settle(srv, op->conn, body_bytes(op));
+    srv->queue_bytes -= store_op_bytes(op);
+    return settle(srv, op->conn, store_op_bytes(op));
 }
 
 void server_work(struct server *srv, struct conn *c, struct job *j)

@@ -56,11 +56,6 @@ static struct store_op *pop(struct queue *q)
     return op;
 }
 
-static size_t op_bytes(const struct store_op *op)
-{
-    return op->kind == STORE_ENQUEUE ? op->u.enqueue.package.body.len : 0;
-}
-
 /* Move the next batch into ops. A backup cannot share a transaction, so it goes alone. */
 static size_t take_batch(struct store *s, struct store_op **ops)
 {
@@ -69,9 +64,9 @@ static size_t take_batch(struct store *s, struct store_op **ops)
     while (n < STORE_BATCH && s->waiting.first != NULL) {
         const struct store_op *next = s->waiting.first;
 
-        if (n > 0 && (next->kind == STORE_BACKUP || bytes + op_bytes(next) > BATCH_BYTES))
+        if (n > 0 && (next->kind == STORE_BACKUP || bytes + store_op_bytes(next) > BATCH_BYTES))
             break;
-        bytes += op_bytes(next);
+        bytes += store_op_bytes(next);
         ops[n++] = pop(&s->waiting);
         if (ops[n - 1]->kind == STORE_BACKUP)
             break;
@@ -99,7 +94,7 @@ static void *writer(void *arg)
         pthread_mutex_lock(&s->lock);
         for (size_t i = 0; i < n; i++) {
             s->ops--;
-            s->bytes -= op_bytes(ops[i]);
+            s->bytes -= store_op_bytes(ops[i]);
             push(&s->finished, ops[i]);
         }
         bell_ring(s->bell);
@@ -180,7 +175,7 @@ void store_submit(struct store *s, struct store_op *op)
     pthread_mutex_lock(&s->lock);
     push(&s->waiting, op);
     s->ops++;
-    s->bytes += op_bytes(op);
+    s->bytes += store_op_bytes(op);
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
 }

@@ -106,13 +106,24 @@ struct store_neg {
     struct store_bytes state_sealed;
 };
 
+/* The part of a message to a set that all members get (set.h). */
+struct store_common {
+    uint8_t *p;
+    size_t len;
+    uint8_t digest[DIGEST_BYTES];
+    size_t users; /* the caller's: operations that are not done */
+};
+
 struct store_package {
     uint64_t row; /* names the stored copy; grows with every enqueue */
     char from[ID_MAX + 1], to[ID_MAX + 1];
     uint8_t session[SESSION_ID_BYTES];
     uint8_t direction;
     uint64_t index, seq;
-    struct store_bytes body; /* the PACKAGE body as received */
+    /* The PACKAGE body as received; enqueued with a common part, the member's part; fetched then,
+     * with is_shared, the PACKAGE_SHARED body. */
+    struct store_bytes body;
+    uint8_t is_shared;
 };
 
 struct store_receipt {
@@ -235,6 +246,11 @@ struct store_op {
         struct {
             struct store_package package; /* out: row; body stays the caller's */
             uint8_t digest[DIGEST_BYTES];
+            /* NULL, or what goes with it: stored once for all packages of this sender that name its
+             * digest, and gone with the last of them. Every mailbox counts it in full, the store
+             * once. The caller's, while done() is due. */
+            struct store_common *common;
+            int carries_common; /* its memory is counted with this operation's */
             uint64_t max_packages, max_bytes; /* quota of the mailbox */
             /* Of what others leave of the mailbox a sender may have at most this percentage, but
              * always one package; 0: all of it. */
@@ -347,6 +363,8 @@ void store_complete(struct store *s);
 
 /* Queue op: it is the store's until done() gets it back. Never blocks, never fails. */
 void store_submit(struct store *s, struct store_op *op);
+/* Bytes of packages that an operation holds in memory. */
+size_t store_op_bytes(const struct store_op *op);
 /* Operations and bytes of packages that wait or are being written: for back-pressure. */
 size_t store_waiting(const struct store *s);
 size_t store_waiting_bytes(const struct store *s);

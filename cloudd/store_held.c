@@ -59,7 +59,7 @@ static uint64_t part_of(uint64_t v, uint64_t share)
  */
 static int fits_share(const struct store_op *op, const struct fills *f)
 {
-    uint64_t bytes = op->u.enqueue.package.body.len, share = op->u.enqueue.share;
+    uint64_t bytes = store_package_bytes(op), share = op->u.enqueue.share;
     uint64_t max_packages = op->u.enqueue.max_packages, max_bytes = op->u.enqueue.max_bytes;
 
     if (share == 0 || share >= 100 || f->own.packages == 0)
@@ -72,7 +72,7 @@ static int fits_share(const struct store_op *op, const struct fills *f)
 
 static unsigned check_room(const struct store_op *op, const struct fills *f)
 {
-    uint64_t bytes = op->u.enqueue.package.body.len;
+    uint64_t bytes = store_package_bytes(op);
     uint64_t all_packages = op->u.enqueue.all_packages, all_bytes = op->u.enqueue.all_bytes;
 
     if ((all_packages != 0 && !fits(f->all.packages, 1, all_packages)) ||
@@ -104,7 +104,7 @@ int store_held_take(struct backend *b, struct store_op *op)
             " VALUES ('', '', 1, ?1), (?2, '', 1, ?1), (?2, ?3, 1, ?1)"
             " ON CONFLICT (receiver, sender) DO UPDATE SET packages = held.packages + 1,"
             " bytes = held.bytes + excluded.bytes");
-    sql_put_u64(&q, p->body.len);
+    sql_put_u64(&q, store_package_bytes(op));
     sql_put_text(&q, p->to);
     sql_put_text(&q, p->from);
     return sql_do(&q);
@@ -120,6 +120,15 @@ int store_held_give(struct backend *b, const char *receiver, const char *sender,
     sql_put_u64(&q, bytes);
     sql_put_text(&q, receiver);
     sql_put_text(&q, sender);
+    return sql_do(&q);
+}
+
+int store_held_common(struct backend *b, int64_t bytes)
+{
+    struct sql_query q;
+
+    sql_ask(&q, b->db, "UPDATE held SET bytes = bytes - ? WHERE receiver = '' AND sender = ''");
+    sql_put_i64(&q, bytes);
     return sql_do(&q);
 }
 

@@ -25,14 +25,14 @@ static int count(struct backend *b, const char *receiver, int64_t packages, int6
 
 /* One that goes. */
 struct old {
-    uint64_t number, bytes;
+    uint64_t number, bytes, common;
     char receiver[ID_MAX + 1];
 };
 
-/* The first row of a started query of number, receiver and bytes, deleted. */
+/* The first row of a started query of number, receiver, bytes and common, deleted. */
 static int drop_first(struct backend *b, struct sql_query *q, int *found)
 {
-    struct old old = {0, 0, ""};
+    struct old old = {.number = 0};
     int err;
 
     *found = sql_row(q);
@@ -40,6 +40,7 @@ static int drop_first(struct backend *b, struct sql_query *q, int *found)
         old.number = sql_get_u64(q);
         sql_get_text(q, old.receiver, sizeof(old.receiver));
         old.bytes = sql_get_u64(q);
+        old.common = sql_get_u64(q);
     }
     err = sql_end(q);
     if (err || !*found)
@@ -47,6 +48,8 @@ static int drop_first(struct backend *b, struct sql_query *q, int *found)
     sql_ask(q, b->db, "DELETE FROM kept WHERE number = ?");
     sql_put_u64(q, old.number);
     err = sql_do(q);
+    if (!err && old.common != 0)
+        err = store_shared_drop(b, old.common);
     return err ? err : count(b, old.receiver, -1, -(int64_t)old.bytes);
 }
 
@@ -56,10 +59,11 @@ static int drop_oldest(struct backend *b, const char *receiver, int *found)
     struct sql_query q;
 
     if (receiver == NULL) {
-        sql_ask(&q, b->db, "SELECT number, receiver, bytes FROM kept ORDER BY number LIMIT 1");
+        sql_ask(&q, b->db,
+                "SELECT number, receiver, bytes, common FROM kept ORDER BY number LIMIT 1");
     } else {
         sql_ask(&q, b->db,
-                "SELECT number, receiver, bytes FROM kept WHERE receiver = ?"
+                "SELECT number, receiver, bytes, common FROM kept WHERE receiver = ?"
                 " ORDER BY number LIMIT 1");
         sql_put_text(&q, receiver);
     }
@@ -109,9 +113,9 @@ int store_kept_add(struct backend *b, uint64_t row, uint64_t bytes, int64_t now)
     if (err || !room)
         return err;
     sql_ask(&q, b->db,
-            "INSERT INTO kept (number, sender, receiver, session, idx, seq, kept_at, bytes, body)"
-            " SELECT number, sender, receiver, session, idx, seq, ?, bytes, body FROM packages"
-            " WHERE number = ? ON CONFLICT DO NOTHING RETURNING receiver");
+            "INSERT INTO kept (number, sender, receiver, session, idx, seq, kept_at, bytes, common,"
+            " body) SELECT number, sender, receiver, session, idx, seq, ?, bytes, common, body"
+            " FROM packages WHERE number = ? ON CONFLICT DO NOTHING RETURNING receiver");
     sql_put_i64(&q, now);
     sql_put_u64(&q, row);
     if (sql_row(&q))
@@ -128,7 +132,7 @@ int store_kept_expire(struct backend *b, struct store_op *op)
 
     for (; !err && found && n < op->u.expire.max_n; n += (size_t)found) {
         sql_ask(&q, b->db,
-                "SELECT number, receiver, bytes FROM kept WHERE kept_at < ?"
+                "SELECT number, receiver, bytes, common FROM kept WHERE kept_at < ?"
                 " ORDER BY kept_at LIMIT 1");
         sql_put_i64(&q, op->u.expire.kept_before);
         err = drop_first(b, &q, &found);
@@ -211,7 +215,7 @@ int store_kept_forget(struct backend *b, const char *receiver)
         sql_put_text(&q, receiver);
         err = sql_do(&q);
     }
-    return err;
+    return err ? err : store_shared_sweep(b);
 }
 
 /* Read the row that the query stands on, unless its body goes beyond what may still be read. */
@@ -225,7 +229,7 @@ static int get_kept(struct sql_query *q, struct store_package *p, size_t *left, 
     bytes = sql_get_u64(q);
     if (bytes > *left && !must)
         return 0;
-    sql_get_bytes(q, &p->body.p, &p->body.len, STORED_MAX);
+    store_get_body(q, p);
     *left -= bytes < *left ? (size_t)bytes : *left;
     return 1;
 }
@@ -257,8 +261,9 @@ int store_history(struct backend *b, struct store_op *op)
     op->u.history.more = 0;
     /* A seq above the signed integers is stored as a negative number. */
     sql_ask(&q, b->db,
-            "SELECT number, seq, bytes, body FROM kept WHERE receiver = ?1 AND sender = ?2"
-            " AND number > ?3 AND (seq < 0 OR seq > ?4) ORDER BY number");
+            "SELECT k.number, k.seq, k.bytes, k.body, k.common, c.body FROM kept k"
+            " LEFT JOIN commons c ON c.number = k.common WHERE k.receiver = ?1 AND k.sender = ?2"
+            " AND k.number > ?3 AND (k.seq < 0 OR k.seq > ?4) ORDER BY k.number");
     sql_put_text(&q, op->u.history.to);
     sql_put_text(&q, op->u.history.from);
     sql_put_u64(&q, op->u.history.after);

@@ -151,17 +151,21 @@ static int insert_package(struct backend *b, struct store_op *op)
 {
     struct store_package *p = &op->u.enqueue.package;
     struct sql_query q;
-    int err;
+    uint64_t common;
+    int err = store_shared_take(b, op, &common);
 
+    if (err)
+        return err;
     sql_ask(&q, b->db,
             "INSERT INTO packages (session, idx, sender, receiver, direction, seq, digest,"
-            " accepted_at, bytes, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            " accepted_at, bytes, common, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     put_name(&q, p);
     sql_put_i64(&q, p->direction);
     sql_put_u64(&q, p->seq);
     sql_put_bytes(&q, op->u.enqueue.digest, DIGEST_BYTES);
     sql_put_i64(&q, op->now);
-    sql_put_u64(&q, p->body.len);
+    sql_put_u64(&q, store_package_bytes(op));
+    sql_put_u64(&q, common);
     sql_put_bytes(&q, p->body.p, p->body.len);
     err = sql_do(&q);
     if (!err)
@@ -275,7 +279,7 @@ static int get_package(struct sql_query *q, struct store_package *p, size_t *lef
     bytes = sql_get_u64(q);
     if (bytes > *left && !must)
         return 0;
-    sql_get_bytes(q, &p->body.p, &p->body.len, STORED_MAX);
+    store_get_body(q, p);
     *left -= bytes < *left ? (size_t)bytes : *left;
     return 1;
 }
@@ -289,8 +293,9 @@ int store_fetch(struct backend *b, struct store_op *op)
     op->u.fetch.v = NULL;
     op->u.fetch.n = 0;
     sql_ask(&q, b->db,
-            "SELECT number, sender, receiver, session, direction, idx, seq, bytes, body"
-            " FROM packages WHERE receiver = ? AND number > ? ORDER BY number");
+            "SELECT p.number, p.sender, p.receiver, p.session, p.direction, p.idx, p.seq, p.bytes,"
+            " p.body, p.common, c.body FROM packages p LEFT JOIN commons c ON c.number = p.common"
+            " WHERE p.receiver = ? AND p.number > ? ORDER BY p.number");
     sql_put_text(&q, op->u.fetch.to);
     sql_put_u64(&q, op->u.fetch.after);
     while (n < op->u.fetch.max_n && sql_row(&q)) {

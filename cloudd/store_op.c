@@ -37,6 +37,17 @@ int store_op_is_read(enum store_kind kind)
     return 0;
 }
 
+size_t store_op_bytes(const struct store_op *op)
+{
+    const struct store_common *common;
+
+    if (op->kind != STORE_ENQUEUE)
+        return 0;
+    common = op->u.enqueue.common;
+    return op->u.enqueue.package.body.len +
+           (common != NULL && op->u.enqueue.carries_common ? common->len : 0);
+}
+
 struct store_op *store_op_new(enum store_kind kind, void (*done)(struct store_op *))
 {
     struct store_op *op = calloc(1, sizeof(*op));

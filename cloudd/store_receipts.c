@@ -13,7 +13,7 @@
 
 /* One package that goes, and the receipt in its place. */
 struct gone {
-    uint64_t row, bytes;
+    uint64_t row, bytes, common;
     struct store_receipt receipt;
 };
 
@@ -76,44 +76,45 @@ static int keep_receipt(struct backend *b, const struct store_receipt *r, int64_
     return err ? err : insert_receipt(b, r, now);
 }
 
-static int delete_package(struct backend *b, uint64_t row, const struct store_receipt *r,
-                          uint64_t bytes)
+static int delete_package(struct backend *b, const struct gone *g)
 {
     struct sql_query q;
     int err;
 
     sql_ask(&q, b->db, "DELETE FROM packages WHERE number = ?");
-    sql_put_u64(&q, row);
+    sql_put_u64(&q, g->row);
     err = sql_do(&q);
-    return err ? err : store_held_give(b, r->receiver, r->sender, bytes);
+    if (!err)
+        err = store_held_give(b, g->receipt.receiver, g->receipt.sender, g->bytes);
+    return err || g->common == 0 ? err : store_shared_give(b, g->common);
 }
 
 /* Delete the row, if it holds the package that the receipt names. */
 static int delete_receipted(struct backend *b, struct store_op *op)
 {
     const struct store_receipt *r = &op->u.receipt.receipt;
-    uint64_t bytes = 0;
+    struct gone g = {.row = op->u.receipt.row, .receipt = *r};
     struct sql_query q;
     int found, err;
 
     sql_ask(&q, b->db,
-            "SELECT bytes FROM packages WHERE number = ?"
+            "SELECT bytes, common FROM packages WHERE number = ?"
             " AND session = ? AND idx = ? AND sender = ? AND receiver = ?");
     sql_put_u64(&q, op->u.receipt.row);
     put_name(&q, r);
     found = sql_row(&q);
-    if (found)
-        bytes = sql_get_u64(&q);
+    if (found) {
+        g.bytes = sql_get_u64(&q);
+        g.common = sql_get_u64(&q);
+    }
     err = sql_end(&q);
     if (err)
         return err;
     if (!found)
         return store_answer(op, STORE_NOTFOUND, REASON_NONE);
     if (op->u.receipt.keep && r->status == RECEIPT_VERIFIED)
-        err = store_kept_add(b, op->u.receipt.row, bytes, op->now);
-    if (err)
-        return err;
-    return delete_package(b, op->u.receipt.row, r, bytes);
+        err = store_kept_add(b, g.row, g.bytes, op->now);
+    return err ? err : delete_package(b, &g);
 }
 
 static int raise_elided(struct backend *b, const struct store_receipt *r, int64_t now)
@@ -206,7 +207,7 @@ int store_receipt_ack(struct backend *b, struct store_op *op)
     return store_held_receipt_gone(b, s->to, s->from);
 }
 
-#define GONE_COLUMNS "number, bytes, sender, receiver, session, direction, idx, digest"
+#define GONE_COLUMNS "number, bytes, common, sender, receiver, session, direction, idx, digest"
 
 static void get_gone(struct sql_query *q, struct gone *g)
 {
@@ -215,6 +216,7 @@ static void get_gone(struct sql_query *q, struct gone *g)
     memset(g, 0, sizeof(*g));
     g->row = sql_get_u64(q);
     g->bytes = sql_get_u64(q);
+    g->common = sql_get_u64(q);
     sql_get_text(q, r->sender, sizeof(r->sender));
     sql_get_text(q, r->receiver, sizeof(r->receiver));
     sql_get_fixed(q, r->session, SESSION_ID_BYTES);
@@ -256,7 +258,7 @@ static int expire_rows(struct backend *b, struct sql_query *q, size_t max, int64
     for (size_t i = 0; !err && i < out->n; i++) {
         const struct gone *g = &out->v[i];
 
-        err = delete_package(b, g->row, &g->receipt, g->bytes);
+        err = delete_package(b, g);
         if (!err)
             err = keep_receipt(b, &g->receipt, now);
     }
@@ -271,7 +273,7 @@ static int expire_receipts(struct backend *b, struct store_op *op)
     int err;
 
     sql_ask(&q, b->db,
-            "SELECT number, 0, sender, receiver, session, direction, idx, digest FROM receipts"
+            "SELECT number, 0, 0, sender, receiver, session, direction, idx, digest FROM receipts"
             " WHERE kept_at < ? ORDER BY kept_at, number");
     sql_put_i64(&q, op->u.expire.receipts_before);
     err = read_gone(&q, op->u.expire.max_n, &gone);

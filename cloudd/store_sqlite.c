@@ -99,7 +99,7 @@ static size_t growth_of(const struct store_op *op)
 {
     switch ((int)op->kind) {
     case STORE_ENQUEUE:
-        return op->u.enqueue.package.body.len + PAGE_BYTES;
+        return store_package_bytes(op) + PAGE_BYTES;
     case STORE_DEVICE_ADD:
         return op->u.add.sealed.len + PAGE_BYTES;
     case STORE_PAIR_PUT:

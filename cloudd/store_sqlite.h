@@ -80,10 +80,24 @@ struct store_claim {
 int store_token_check(struct backend *b, struct store_op *op, const struct store_claim *c,
                       uint64_t *used_by);
 int store_token_use(struct backend *b, const uint8_t hash[DIGEST_BYTES], uint64_t enrolment);
+/* store_shared.c: common parts of messages to sets. Bytes of the whole package that op brings. */
+size_t store_package_bytes(const struct store_op *op);
+/* The number of op's common part, stored now or before; 0 when it has none. */
+int store_shared_take(struct backend *b, const struct store_op *op, uint64_t *number);
+/* One package with this common part waits no more. */
+int store_shared_give(struct backend *b, uint64_t number);
+/* Forget a common part that nothing names; or all of those, one by one. */
+int store_shared_drop(struct backend *b, uint64_t number);
+int store_shared_sweep(struct backend *b);
+/* Read the columns body, common, and that one's body: the body of a package, made whole. */
+void store_get_body(struct sql_query *q, struct store_package *p);
 /* store_held.c: what is held, counted. Take the package's place, or answer FULL. */
 int store_held_take(struct backend *b, struct store_op *op);
 /* One package of so many bytes is gone. */
 int store_held_give(struct backend *b, const char *receiver, const char *sender, uint64_t bytes);
+/* So many bytes that were counted with a package lie in the store once for several; negative: for
+ * one less. */
+int store_held_common(struct backend *b, int64_t bytes);
 /* Has the sender so many receipts of this receiver waiting that it must take no more? */
 int store_held_unacked(struct backend *b, const char *receiver, const char *sender, int *yes);
 /* One receipt more, or one less. */

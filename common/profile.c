@@ -33,6 +33,13 @@ size_t profile_message_max(const struct profile *p)
     return max;
 }
 
+void profile_set_key(struct keybuf *out, const struct keybuf *key, const uint8_t secret[KEY_BYTES])
+{
+    keybuf_set(out, secret, KEY_BYTES);
+    if (key->len > KEY_BYTES)
+        keybuf_append(out, key->b + KEY_BYTES, key->len - KEY_BYTES);
+}
+
 int profile_ask(const struct neg_terms *t, const struct neg_ends *ends, struct neg_bytes *out,
                 struct neg_bytes *kept)
 {

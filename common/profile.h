@@ -70,6 +70,14 @@ struct profile {
     int (*open)(const struct keybuf *key, const struct msg *m, const uint8_t *hidden,
                 uint8_t *message, size_t *len);
 
+    /*
+     * ---- messages to a set (set.h) ----
+     * The key of the part that all members get: `secret` in the place of what is secret in a
+     * member's own message key. NULL: no sets, since keys turn by the messages of one session.
+     */
+    void (*set_key)(struct keybuf *out, const struct keybuf *key,
+                    const uint8_t secret[KEY_BYTES]);
+
     /* What the cloud does to its own copy of the session's state for a package that it accepts;
      * needs `keys`. NULL: the cloud keeps nothing of a session. */
     int (*at_cloud)(struct keybuf *state, const struct msg *m);
@@ -84,6 +92,9 @@ const struct profile *profile_find(uint8_t id);
 const struct profile *profile_by_name(const char *name);
 /* The longest message that it takes, in bytes. */
 size_t profile_message_max(const struct profile *p);
+
+/* set_key of the rows whose message keys begin with KEY_BYTES of secret; the rest is copied. */
+void profile_set_key(struct keybuf *out, const struct keybuf *key, const uint8_t secret[KEY_BYTES]);
 
 /* ask, answer and finish of the chosen profile's handshake (negotiation.h); without one nothing
  * travels, and answer and finish make the keys from the terms. ERR_AUTH when something travelled;

@@ -91,4 +91,5 @@ const struct profile profile_auth = {
     .places = places,
     .make = make,
     .open = open,
+    .set_key = profile_set_key,
 };

@@ -164,4 +164,5 @@ const struct profile profile_sealed = {
     .field_bytes = padding_size,
     .make = make,
     .open = open,
+    .set_key = profile_set_key,
 };

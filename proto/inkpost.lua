@@ -13,7 +13,7 @@
 local LIMITS = {
     PROTO_VERSION = 1,
     FRAME_HEADER = 5,
-    FRAME_MAX = 2098196,
+    FRAME_MAX = 2148436,
     FRAME_PREAUTH_MAX = 4096,
     MAC_BYTES = 16,
     ID_MAX = 64,
@@ -115,11 +115,11 @@ local MESSAGES = {
     [0x03] = {
         name = "SEALED",
         doc = "envelope of every frame of a sealed hop; opened below the message layer",
-        cap = 2098196,
+        cap = 2148436,
         cloud = { },
         device = { },
         fields = {
-            { name = "ciphertext", kind = "blob", size = 2098196, doc = "inner type and body, encrypted, and a 16-byte tag (no length of its own)" },
+            { name = "ciphertext", kind = "blob", size = 2148436, doc = "inner type and body, encrypted, and a 16-byte tag (no length of its own)" },
         },
     },
     [0x04] = {
@@ -476,12 +476,13 @@ local MESSAGES = {
     [0x39] = {
         name = "KEPT",
         doc = "a package that was delivered and verified before",
-        cap = 2098196,
+        cap = 2148436,
         cloud = { },
         device = { "READ" },
         fields = {
             { name = "number", kind = "u64", size = 0, doc = "its place at the cloud; rises" },
-            { name = "package", kind = "blob", size = 2098132, doc = "body of the PACKAGE, the same bytes as then" },
+            { name = "type", kind = "u8", size = 0, doc = "of the message that it came as: PACKAGE or PACKAGE_SHARED" },
+            { name = "package", kind = "blob", size = 2098396, doc = "its body, the same bytes as then" },
         },
     },
     [0x3a] = {
@@ -493,6 +494,28 @@ local MESSAGES = {
         fields = {
             { name = "more", kind = "u8", size = 0, doc = "1: there may be more after the last number; ask again" },
             { name = "days", kind = "u16", size = 0, doc = "for how long this cloud keeps a package; 0: it keeps none" },
+        },
+    },
+    [0x3c] = {
+        name = "SET_PACKAGE",
+        doc = "one message to the members of a set, as it is sent; each is answered as a PACKAGE is",
+        cap = 2148380,
+        cloud = { "SEND" },
+        device = { },
+        fields = {
+            { name = "members", kind = "blob", size = 50176, doc = "1 to 256 times: u32 length and SET_MEMBER" },
+            { name = "common", kind = "blob", size = 2098196, doc = "PACKAGE from the sender to itself: session zeros, n and seq 0; under a key of its own" },
+        },
+    },
+    [0x3d] = {
+        name = "PACKAGE_SHARED",
+        doc = "the same message as one member gets it",
+        cap = 2098396,
+        cloud = { },
+        device = { "RECV" },
+        fields = {
+            { name = "member", kind = "blob", size = 192, doc = "SET_MEMBER of the receiver" },
+            { name = "common", kind = "blob", size = 2098196, doc = "as in SET_PACKAGE" },
         },
     },
     [0x80] = {
@@ -546,6 +569,21 @@ local MESSAGES = {
             { name = "initiator", kind = "id", size = 0, doc = "the sending device" },
             { name = "responder", kind = "id", size = 0, doc = "the receiving device" },
             { name = "shk", kind = "blob", size = 64, doc = "pair key Shk" },
+        },
+    },
+    [0x84] = {
+        name = "SET_MEMBER",
+        doc = "one member's part of a message to a set",
+        cap = 192,
+        cloud = { },
+        device = { },
+        fields = {
+            { name = "to", kind = "id", size = 0, doc = "the member" },
+            { name = "session", kind = "bytes", size = 32, doc = "the sender's session with this member" },
+            { name = "direction", kind = "u8", size = 0, doc = "0: from the session's initiator" },
+            { name = "index", kind = "u64", size = 0, doc = "n, counted from 0 in the session" },
+            { name = "seq", kind = "u64", size = 0, doc = "counted from 1 for the sender-receiver pair, across sessions" },
+            { name = "wrapped", kind = "bytes", size = 48, doc = "key S of the common part in a secretbox, under a key from the message key, the fields above and the common part" },
         },
     },
     [0x90] = {

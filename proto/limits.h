@@ -12,6 +12,7 @@
 #define NEG_ID_BYTES      16           /* the cloud's name T of a negotiation */
 #define DIGEST_BYTES      32           /* BLAKE2b-256 of a package as received */
 #define MAC_BYTES         16           /* tag, receipt, and the MAC of a clear frame */
+#define WRAPPED_BYTES     (KEY_BYTES + 16) /* a key in a secretbox */
 #define NONCE_BYTES       8            /* the sender's random number for one message */
 #define LIST_MAX          16           /* entries in an offered list */
 
@@ -28,6 +29,10 @@
 
 #define FRAME_HEADER      5            /* u32 length, u8 type */
 #define FRAME_PREAUTH_MAX 4096         /* longest frame before the peer is authenticated */
-#define FRAME_MAX         (MESSAGE_MAX + PGM_MAX + 1024)
+#define PACKAGE_MAX       (MESSAGE_MAX + PGM_MAX + 1024)
+#define SET_MAX           256          /* members of a set, at least 2 */
+#define SET_MEMBER_MAX    192          /* body of a SET_MEMBER */
+#define SET_TABLE_MAX     (SET_MAX * (4 + SET_MEMBER_MAX))
+#define FRAME_MAX         (PACKAGE_MAX + SET_TABLE_MAX + 64)
 
 #endif

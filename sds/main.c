@@ -6,6 +6,7 @@
 #include "common/agent/run.h"
 #include "common/secret.h"
 #include "sds/send.h"
+#include "sds/set.h"
 
 #define DEVICE_OPTIONS "home cloud hop peer-key suites allow-research json"
 #define DEVICE_ABOUT                                                                               \
@@ -22,7 +23,7 @@ static const struct command commands[] = {
     {"send", DEVICE_OPTIONS " to cover profile stego file no-wait no-pad timeout",
      "--home DIR --to ID[,ID...] --cover IMAGE [OPTIONS] [--file F | MESSAGE]",
      "Send one message and wait for the receivers' word.\n\n"
-     "  --to ID[,ID...]      the receivers\n"
+     "  --to ID[,ID...]      the receivers; @NAME stands for the members of a set\n"
      "  --cover IMAGE        picture that carries the authentication code; use one once\n"
      "  --profile P          auth (in clear, the default), sealed (encrypted), or with\n"
      "                       --allow-research: paper\n"
@@ -45,6 +46,14 @@ static const struct command commands[] = {
      "  --accept ID,...|any  with --talk: who may open a session with us (any enrolled device)\n"
      "  --inbox FOLDER       with --talk: also save what comes as files there\n" DEVICE_ABOUT,
      run_sending},
+    {"set", "home json", "create|add|remove NAME ID[,ID...] | list [NAME]   --home DIR [--json]",
+     "Keep sets of receivers under names of this device's own, for send --to @NAME.\n\n"
+     "  create NAME ID,...   make the set NAME\n"
+     "  add NAME ID,...      add members; a set has 256 at most\n"
+     "  remove NAME ID,...   remove members; a set without members is gone\n"
+     "  list [NAME]          the sets, one a line\n"
+     "  --json               one JSON object a line on stdout",
+     set_run},
     {"peers", PEERS_OPTIONS, PEERS_USAGE, PEERS_ABOUT, peers_run},
 };
 

@@ -9,10 +9,10 @@
 #include "common/agent/cover.h"
 #include "common/agent/device.h"
 #include "common/agent/report.h"
+#include "common/agent/set_names.h"
 #include "common/err.h"
 
-#define RECEIVERS_MAX    256
-#define NO_WAIT_LIMIT_S  5 /* for --no-wait to hand over what it can */
+#define NO_WAIT_LIMIT_S 5 /* for --no-wait to hand over what it can */
 
 struct target {
     struct out_item item; /* as last heard of; without bytes */
@@ -187,31 +187,76 @@ static int read_message(const struct device_options *o, const struct message_kin
     return 0;
 }
 
+static int add_receiver(struct sending *s, const char *id)
+{
+    struct target *t = &s->targets[s->n];
+
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->targets[i].item.peer, id) == 0)
+            return 0;
+    if (s->n == SET_MAX)
+        return fail(EXIT_USAGE, "--to names more than %d receivers", SET_MAX);
+    if (strcmp(id, s->device.home.id) == 0)
+        return fail(EXIT_USAGE, "--to %s is this device itself", id);
+    text_copy(t->item.peer, sizeof(t->item.peer), id);
+    s->n++;
+    return 0;
+}
+
+/* @NAME: the members of a named set. */
+static int add_set(struct sending *s, const char *name, size_t len)
+{
+    char set[ID_MAX + 1] = "", member[ID_MAX + 1] = "";
+    int code = 0, err = id_is_valid(name, len) ? 0 : ERR_NOTFOUND;
+
+    if (err == 0)
+        memcpy(set, name, len);
+    if (err == 0 && !set_name_exists(s->device.db, set))
+        err = ERR_NOTFOUND;
+    if (err != 0)
+        return fail(EXIT_USAGE, "--to @%.*s: there is no such set; sds set list shows them",
+                    (int)len, name);
+    while (code == 0 && set_name_next(s->device.db, set, member, member) == 0)
+        code = add_receiver(s, member);
+    return code;
+}
+
 static int parse_receivers(struct sending *s)
 {
     const char *at = s->o->to;
+    int code = 0;
 
-    s->targets = calloc(RECEIVERS_MAX, sizeof(*s->targets));
+    s->targets = calloc(SET_MAX, sizeof(*s->targets));
     if (s->targets == NULL)
         return fail(EXIT_FAILED, "out of memory");
-    while (at != NULL && *at != '\0') {
+    while (code == 0 && at != NULL && *at != '\0') {
         size_t len = strcspn(at, ",");
-        struct target *t = &s->targets[s->n];
+        char id[ID_MAX + 1] = "";
 
-        if (s->n == RECEIVERS_MAX)
-            return fail(EXIT_USAGE, "--to names more than %d receivers", RECEIVERS_MAX);
-        if (!id_is_valid(at, len))
-            return fail(EXIT_USAGE, "--to %.*s: an id is 1 to %d of a-z 0-9 . _ -", (int)len, at,
+        if (*at == '@') {
+            code = add_set(s, at + 1, len - 1);
+        } else if (!id_is_valid(at, len)) {
+            code = fail(EXIT_USAGE, "--to %.*s: an id is 1 to %d of a-z 0-9 . _ -", (int)len, at,
                         ID_MAX);
-        memcpy(t->item.peer, at, len);
-        if (strcmp(t->item.peer, s->device.home.id) == 0)
-            return fail(EXIT_USAGE, "--to %s is this device itself", t->item.peer);
-        s->n++;
+        } else {
+            memcpy(id, at, len);
+            code = add_receiver(s, id);
+        }
         at += len + (at[len] == ',');
     }
-    if (s->n == 0)
+    if (code == 0 && s->n == 0)
         return fail(EXIT_USAGE, "--to ID is missing: who shall get the message");
-    return 0;
+    return code;
+}
+
+/* A message to several is one to a set; not every profile can make it. */
+static int check_set(const struct sending *s, const struct message_kind *kind)
+{
+    if (s->n < 2 || kind->profile->set_key != NULL)
+        return 0;
+    return fail(EXIT_USAGE, "--profile %s: its keys turn by each message of one pair, so a message "
+                            "cannot go to several receivers; send it to each by itself",
+                kind->profile->name);
 }
 
 /* Queue the message for everyone, in one transaction. */
@@ -226,11 +271,14 @@ static int queue_all(struct sending *s, const struct message_kind *kind,
         items[i].profile = kind->profile->id;
         items[i].codec = (uint8_t)kind->code;
         items[i].exact = kind->exact;
-        items[i].message = *message;
-        items[i].cover = *cover;
     }
-    if (err == 0)
-        err = sender_add_many(s->sender, items, s->n);
+    if (err == 0 && s->n > 1) {
+        err = sender_add_set(s->sender, items, s->n, message, cover);
+    } else if (err == 0) {
+        items[0].message = *message;
+        items[0].cover = *cover;
+        err = sender_add(s->sender, items);
+    }
     for (size_t i = 0; err == 0 && i < s->n; i++) {
         s->targets[i].item = items[i];
         s->targets[i].item.message = s->targets[i].item.cover = (struct out_bytes){NULL, 0};
@@ -256,10 +304,6 @@ static int start(struct sending *s, const struct message_kind *kind)
     if (code == 0 && cover_load(&cover, s->o->cover, kind->code, kind->profile->hidden_bytes * 8,
                                 why, sizeof(why)) != 0)
         code = fail(EXIT_FAILED, "%s", why);
-    if (code == 0 && s->n > 1)
-        fprintf(stderr, "sds send: the same cover goes to %zu receivers; who sees two of the "
-                        "pictures sees where they differ\n",
-                s->n);
     if (code == 0)
         s->sender = sender_new(&(struct sender_config){.base = s->device.base,
                                                        .db = s->device.db,
@@ -319,6 +363,8 @@ int send_run(struct device_options *o)
         code = kind_from_options(&kind, o, &s.device.offer);
     if (code == 0)
         code = parse_receivers(&s);
+    if (code == 0)
+        code = check_set(&s, &kind);
     if (code == 0)
         code = start(&s, &kind);
     if (code == 0)

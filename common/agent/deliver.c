@@ -8,13 +8,14 @@
  */
 #include "common/agent/receiving.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
 #include "common/err.h"
-#include "common/package.h"
 #include "common/session.h"
+#include "common/set.h"
 
 /* Key material for one index. Secret. */
 struct attempt {
@@ -23,6 +24,40 @@ struct attempt {
     struct keybuf state; /* of index + 1, unless was_skipped */
     int was_skipped;
 };
+
+/* What arrived: a package, or a member's share of one. */
+struct arrival {
+    struct msg m; /* as if it were a PACKAGE for us alone */
+    struct set_shared *shared; /* malloc'd; NULL for a PACKAGE */
+    uint8_t digest[DIGEST_BYTES];
+};
+
+static int read_arrival(struct arrival *a, const struct msg *m, const struct blob *body)
+{
+    int err;
+
+    a->shared = NULL;
+    if (m->type == MSG_PACKAGE) {
+        a->m = *m;
+        package_digest(a->digest, body->p, body->len);
+        return 0;
+    }
+    a->shared = malloc(sizeof(*a->shared));
+    if (a->shared == NULL)
+        return ERR_NOMEM;
+    err = set_shared_parse(a->shared, &m->u.package_shared);
+    if (err == 0) {
+        set_shared_view(&a->m, a->shared);
+        memcpy(a->digest, a->shared->digest, DIGEST_BYTES);
+    }
+    return err;
+}
+
+static int open_arrival(struct package_opened *out, const struct arrival *a,
+                        const struct keybuf *key)
+{
+    return a->shared != NULL ? set_shared_open(out, a->shared, key) : package_open(out, &a->m, key);
+}
 
 static void fail(struct verdict *v, unsigned reason)
 {
@@ -49,14 +84,16 @@ static void rejected(struct verdict *v, const struct recv_session *s, unsigned r
     fail(v, reason);
 }
 
-static void begin(struct verdict *v, const struct msg_package *p, const uint8_t *body, size_t len)
+static void begin(struct verdict *v, const struct arrival *a)
 {
+    const struct msg_package *p = &a->m.u.package;
+
     memset(v, 0, sizeof(*v));
     memcpy(v->receipt.peer, p->from, sizeof(v->receipt.peer));
     memcpy(v->receipt.session, p->session, SESSION_ID_BYTES);
     v->receipt.direction = p->direction;
     v->receipt.index = p->index;
-    package_digest(v->receipt.digest, body, len);
+    memcpy(v->receipt.digest, a->digest, DIGEST_BYTES);
     v->profile = p->profile;
 }
 
@@ -160,20 +197,21 @@ static int refuse(const struct delivery *d, struct recv_session *s, const struct
 }
 
 /* There is a key for it: does the package verify? */
-static int check(const struct delivery *d, const struct msg *m, struct recv_session *s,
+static int check(const struct delivery *d, const struct arrival *arrival, struct recv_session *s,
                  struct attempt *a, struct verdict *v)
 {
+    const struct msg_package *p = &arrival->m.u.package;
     struct package_opened opened = {.buf = NULL};
     int err = ERR_AUTH;
 
-    if (m->u.package.profile == s->profile)
-        err = package_open(&opened, m, &a->key);
+    if (p->profile == s->profile)
+        err = open_arrival(&opened, arrival, &a->key);
     if (err == 0) {
         if (a->profile->turn != NULL)
             a->profile->turn(&a->state, opened.hidden);
         err = update_session(d, s, a, v);
         if (err == 0)
-            err = put_message(d, s, &m->u.package, &opened.message, v);
+            err = put_message(d, s, p, &opened.message, v);
         if (err == 0)
             sign(v, s, RECEIPT_VERIFIED);
     } else if (err != ERR_NOMEM) {
@@ -183,7 +221,7 @@ static int check(const struct delivery *d, const struct msg *m, struct recv_sess
     return err;
 }
 
-static int judge(const struct delivery *d, const struct msg *m, struct recv_session *s,
+static int judge(const struct delivery *d, const struct arrival *arrival, struct recv_session *s,
                  struct verdict *v)
 {
     uint8_t seen[DIGEST_BYTES];
@@ -205,7 +243,7 @@ static int judge(const struct delivery *d, const struct msg *m, struct recv_sess
     }
     err = a.profile != NULL ? find_key(d, s, v->receipt.index, &a) : ERR_VERSION;
     if (err == 0)
-        err = check(d, m, s, &a, v);
+        err = check(d, arrival, s, &a, v);
     else if (err == ERR_STATE) {
         unverifiable(v, REASON_NO_SESSION);
         err = 0;
@@ -217,22 +255,33 @@ static int judge(const struct delivery *d, const struct msg *m, struct recv_sess
     return err;
 }
 
-int deliver(const struct delivery *d, const struct msg *m, const uint8_t *body, size_t len,
-            struct verdict *v)
+static int deliver_arrival(const struct delivery *d, const struct arrival *a, struct verdict *v)
 {
-    const struct msg_package *p = &m->u.package;
+    const struct msg_package *p = &a->m.u.package;
     struct recv_session s;
     int err;
 
-    begin(v, p, body, len);
+    begin(v, a);
     err = recv_session_get(d->db, p->session, &s);
     if (err == ERR_NOTFOUND || (err == 0 && (strcmp(s.peer, p->from) != 0 ||
                                              strcmp(d->self, p->to) != 0 || p->direction != 0))) {
         unverifiable(v, REASON_NO_SESSION);
         err = 0;
     } else if (err == 0) {
-        err = judge(d, m, &s, v);
+        err = judge(d, a, &s, v);
     }
     sodium_memzero(&s, sizeof(s));
+    return err;
+}
+
+int deliver(const struct delivery *d, const struct msg *m, const uint8_t *body, size_t len,
+            struct verdict *v)
+{
+    struct arrival a;
+    int err = read_arrival(&a, m, &(struct blob){body, len});
+
+    if (err == 0)
+        err = deliver_arrival(d, &a, v);
+    free(a.shared);
     return err;
 }

@@ -104,7 +104,7 @@ static int show_ours(struct history *h, struct kept *k)
 static int show_kept(struct history *h, const struct msg_kept *m)
 {
     struct kept k;
-    int err = kept_judge(&k, h->config.db, h->config.from, &m->package);
+    int err = kept_judge(&k, h->config.db, h->config.from, m);
 
     if (err == 0 && k.kind == KEPT_OURS) {
         if (k.record.seq > h->config.since)

@@ -23,14 +23,14 @@ enum kept_kind {
 
 struct kept {
     enum kept_kind kind;
-    struct msg m;               /* the PACKAGE; not set when UNREADABLE. Borrows from the bytes. */
+    struct msg m;               /* as a PACKAGE; not set when UNREADABLE. Borrows from the bytes. */
     struct inbox_record record; /* of OURS: its message is the package's, or where that is
                                    encrypted the one of the record, which may be gone */
 };
 
 /* What are these bytes, which the cloud says came from `from`? ERR_NOMEM and errors of the state.
  * kept_free() is due either way. */
-int kept_judge(struct kept *k, struct sql *db, const char *from, const struct blob *package);
+int kept_judge(struct kept *k, struct sql *db, const char *from, const struct msg_kept *m);
 void kept_free(struct kept *k);
 /* Why it is not shown, for people; NULL for OURS. */
 const char *kept_why(enum kept_kind kind);

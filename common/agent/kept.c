@@ -6,6 +6,7 @@
 #include "common/err.h"
 #include "common/profile.h"
 #include "common/session.h"
+#include "common/set.h"
 
 const char *kept_why(enum kept_kind kind)
 {
@@ -48,11 +49,9 @@ static int take_message(struct kept *k)
     return 0;
 }
 
-static enum kept_kind compare(const struct kept *k, const char *from, const struct blob *package)
+static enum kept_kind compare(const struct kept *k, const char *from,
+                              const uint8_t digest[DIGEST_BYTES])
 {
-    uint8_t digest[DIGEST_BYTES];
-
-    package_digest(digest, package->p, package->len);
     if (!k->record.has_digest)
         return KEPT_UNKNOWN;
     if (memcmp(digest, k->record.digest, DIGEST_BYTES) != 0)
@@ -60,21 +59,44 @@ static enum kept_kind compare(const struct kept *k, const char *from, const stru
     return strcmp(k->record.peer, from) == 0 ? KEPT_OURS : KEPT_FOREIGN;
 }
 
-int kept_judge(struct kept *k, struct sql *db, const char *from, const struct blob *package)
+/* The package, and the digest of its bytes. */
+static int decode(struct msg *package, uint8_t digest[DIGEST_BYTES], const struct msg_kept *m)
+{
+    const struct blob *body = &m->package;
+    struct set_shared shared;
+    struct msg decoded;
+    int err;
+
+    if (m->type != MSG_PACKAGE_SHARED) {
+        package_digest(digest, body->p, body->len);
+        return msg_decode(package, MSG_PACKAGE, body->p, body->len);
+    }
+    err = msg_decode(&decoded, MSG_PACKAGE_SHARED, body->p, body->len);
+    if (err == 0)
+        err = set_shared_parse(&shared, &decoded.u.package_shared);
+    if (err != 0)
+        return err;
+    set_shared_view(package, &shared);
+    memcpy(digest, shared.digest, DIGEST_BYTES);
+    return 0;
+}
+
+int kept_judge(struct kept *k, struct sql *db, const char *from, const struct msg_kept *m)
 {
     const struct msg_package *p = &k->m.u.package;
+    uint8_t digest[DIGEST_BYTES];
     int err;
 
     memset(k, 0, sizeof(*k));
     k->kind = KEPT_UNREADABLE;
-    if (msg_decode(&k->m, MSG_PACKAGE, package->p, package->len) != 0)
+    if (decode(&k->m, digest, m) != 0)
         return 0;
     k->kind = KEPT_UNKNOWN;
     err = inbox_find(db, p->session, p->index, &k->record);
     if (err == ERR_NOTFOUND)
         return 0;
     if (err == 0)
-        k->kind = compare(k, from, package);
+        k->kind = compare(k, from, digest);
     return err == 0 && k->kind == KEPT_OURS ? take_message(k) : err;
 }
 

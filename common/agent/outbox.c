@@ -8,7 +8,7 @@
 
 #define ITEM_COLUMNS                                                                               \
     "id, peer, seq, state, profile, codec, suite, exact, resends, psnr, changed, embed_us,"        \
-    " queued_at, accepted_at"
+    " queued_at, accepted_at, of_set, common"
 
 void out_item_free(struct out_item *item)
 {
@@ -71,7 +71,7 @@ int outbox_put(struct sql *db, struct out_item *item)
         return err;
     sql_ask(&q, db,
             "INSERT INTO outbox (peer, seq, state, profile, codec, exact, message, cover,"
-            " queued_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            " queued_at, of_set) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     sql_put_text(&q, item->peer);
     sql_put_u64(&q, item->seq);
     sql_put_i64(&q, item->state);
@@ -81,6 +81,7 @@ int outbox_put(struct sql *db, struct out_item *item)
     sql_put_bytes(&q, item->message.p, item->message.len);
     sql_put_bytes(&q, item->cover.p, item->cover.len);
     sql_put_i64(&q, item->queued_at);
+    sql_put_i64(&q, item->of_set);
     err = sql_do(&q);
     item->id = (int64_t)sql_last_row(db);
     return err;
@@ -132,6 +133,8 @@ static void read_item(struct sql_query *q, struct out_item *item)
     item->embed_us = sql_get_i64(q);
     item->queued_at = sql_get_i64(q);
     item->accepted_at = sql_get_i64(q);
+    item->of_set = sql_get_i64(q);
+    item->common = sql_get_i64(q);
 }
 
 static void read_package(struct sql_query *q, struct out_item *item)
@@ -190,8 +193,9 @@ int outbox_packed(struct sql *db, const struct out_item *item)
     sql_ask(&q, db,
             "UPDATE outbox SET state = 2, message = NULL, cover = NULL, profile = ?, codec = ?,"
             " suite = ?, session = ?, idx = ?, body = ?, digest = ?, psnr = ?, changed = ?,"
-            " embed_us = ? WHERE id = ?");
+            " embed_us = ?, common = ? WHERE id = ?");
     put_package(&q, item);
+    sql_put_i64(&q, item->common);
     sql_put_i64(&q, item->id);
     return sql_do(&q);
 }

@@ -3,7 +3,8 @@
  * negotiations that wait for their answer.
  *
  * A message is QUEUED (text and cover) until a session takes it; then it is PACKED: its package's
- * bytes are kept, and stay the same, until it is receipted, rejected or expired.
+ * bytes are kept, and stay the same, until it is receipted, rejected or expired. A message to a set
+ * is an item for each member; what they have in common is kept once (set_outbox.h).
  */
 #ifndef INKPOST_AGENT_OUTBOX_H
 #define INKPOST_AGENT_OUTBOX_H
@@ -27,10 +28,12 @@ struct out_item {
     uint8_t suite;                   /* PACKED and later */
     int exact;                       /* its length need not be hidden */
     struct out_bytes message, cover; /* QUEUED; cover is a PGM */
-    struct out_bytes body;           /* PACKED and later: the PACKAGE body */
+    int64_t of_set;                  /* a message to a set (set_outbox.h), or 0 */
+    int64_t common;                  /* PACKED and later, to a set: its common part */
+    struct out_bytes body;           /* PACKED and later: PACKAGE; to a set: SET_MEMBER */
     uint8_t session[SESSION_ID_BYTES];
     uint64_t index;
-    uint8_t digest[DIGEST_BYTES]; /* of body */
+    uint8_t digest[DIGEST_BYTES]; /* of the package, as receipts name it */
     unsigned resends;             /* after copies that were altered on the way */
     int64_t psnr_mdb;             /* of the stego image, thousandths of a dB */
     uint64_t changed_pixels;

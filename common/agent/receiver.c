@@ -126,10 +126,13 @@ static void give_up_batch(struct receiver *r, int err)
 
     sql_rollback(r->config.db);
     end_batch(r);
-    say(why, sizeof(why), 0,
-        "what arrived could not be saved: %s. Nothing was confirmed, the cloud "
-        "will deliver it again",
-        state_trouble(err));
+    if (err == ERR_MALFORMED || err == ERR_TOO_LARGE)
+        say(why, sizeof(why), 0, "the cloud sent a package that cannot be read");
+    else
+        say(why, sizeof(why), 0,
+            "what arrived could not be saved: %s. Nothing was confirmed, the cloud "
+            "will deliver it again",
+            state_trouble(err));
     link_drop(r->link, why);
 }
 
@@ -251,7 +254,7 @@ static void on_message(void *arg, const struct msg *m, const uint8_t *body, size
 
     if (r->ending)
         return;
-    if (m->type == MSG_PACKAGE) {
+    if (m->type == MSG_PACKAGE || m->type == MSG_PACKAGE_SHARED) {
         on_package(r, m, body, len);
         return;
     }

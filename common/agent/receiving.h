@@ -38,10 +38,11 @@ struct delivery {
 };
 
 /*
- * Check a PACKAGE (m, decoded from the len bytes of body) and record it: replay record, key state
- * and inbox entry, in the caller's transaction. A package that fails changes nothing. An error is
- * one of our own (disk, memory), never of the package: then roll back, and say nothing to the
- * cloud.
+ * Check a PACKAGE or PACKAGE_SHARED (m, decoded from the len bytes of body) and record it: replay
+ * record, key state and inbox entry, in the caller's transaction. A package that fails changes
+ * nothing. An error is one of our own (disk, memory), never of the package, but for ERR_MALFORMED
+ * or ERR_TOO_LARGE: the parts of a PACKAGE_SHARED cannot be read. Then roll back, and say nothing
+ * to the cloud.
  */
 int deliver(const struct delivery *d, const struct msg *m, const uint8_t *body, size_t len,
             struct verdict *v);

@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "common/agent/set_outbox.h"
 #include "common/agent/stream.h"
 #include "common/err.h"
 
@@ -104,7 +105,8 @@ static void on_settle(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     sender_settle(sender);
-    (void)drop_if_unsaved(sender);
+    if (!drop_if_unsaved(sender))
+        (void)set_upload_flush(sender);
 }
 
 static void on_up(void *arg)
@@ -150,6 +152,7 @@ static void pump_all(struct sender *sender)
 {
     for (struct stream *s = sender->streams; s != NULL; s = s->next_stream)
         stream_pump(s);
+    set_upload_soon(sender);
 }
 
 static void on_idle(void *arg)
@@ -168,6 +171,7 @@ static void on_down(void *arg, int final, unsigned reason, const char *why)
     (void)reason;
     sender_commit(sender);
     sender->acks_n = 0;
+    set_upload_clear(sender);
     for (struct stream *s = sender->streams; s != NULL; s = s->next_stream)
         if (s->state != STREAM_BLOCKED)
             stream_set_state(s, STREAM_IDLE);
@@ -229,15 +233,20 @@ static void undo_add(struct sender *s, struct out_item *items, size_t n)
 
 /* Take the items into the outbox, in one transaction. A message that was never there as QUEUED
  * leaves before the disk has it: if a power cut takes it from here, it has left once. */
-static int take_items(struct sender *s, struct out_item *items, size_t n)
+static int take_items(struct sender *s, struct out_item *items, size_t n,
+                      const struct set_text *text)
 {
+    int64_t of_set = 0;
     int reserved = 0, err;
 
     sender_commit(s);
     err = sql_begin(s->config.db, SQL_WRITE_SOON);
+    if (err == 0 && text != NULL)
+        err = set_outbox_put(s->config.db, text, &of_set);
     for (size_t i = 0; err == 0 && i < n; i++) {
         struct stream *stream = stream_get(s, items[i].peer);
 
+        items[i].of_set = of_set;
         err = stream == NULL ? ERR_NOMEM : stream_add(stream, &items[i], &reserved);
     }
     if (err == 0)
@@ -249,9 +258,9 @@ static int take_items(struct sender *s, struct out_item *items, size_t n)
     return err;
 }
 
-int sender_add_many(struct sender *s, struct out_item *items, size_t n)
+static int add(struct sender *s, struct out_item *items, size_t n, const struct set_text *text)
 {
-    int err = take_items(s, items, n);
+    int err = take_items(s, items, n, text);
 
     if (err != 0)
         return err;
@@ -266,6 +275,17 @@ int sender_add_many(struct sender *s, struct out_item *items, size_t n)
     }
     pump_all(s);
     return 0;
+}
+
+int sender_add_many(struct sender *s, struct out_item *items, size_t n)
+{
+    return add(s, items, n, NULL);
+}
+
+int sender_add_set(struct sender *s, struct out_item *items, size_t n,
+                   const struct out_bytes *message, const struct out_bytes *cover)
+{
+    return add(s, items, n, &(struct set_text){*message, *cover});
 }
 
 int sender_add(struct sender *s, struct out_item *item)
@@ -308,6 +328,7 @@ void sender_free(struct sender *s)
         stream_free(s->streams);
         s->streams = next;
     }
+    set_upload_clear(s);
     if (s->link != NULL)
         link_free(s->link);
     if (s->settle != NULL)

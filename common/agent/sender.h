@@ -57,6 +57,10 @@ void sender_start(struct sender *s);
 int sender_add(struct sender *s, struct out_item *item);
 /* The same for several messages in one transaction: all or none. */
 int sender_add_many(struct sender *s, struct out_item *items, size_t n);
+/* One message to the members of a set, 2..SET_MAX, each an item with its peer, profile, codec and
+ * exact; the profile has sets. message and cover are borrowed, and kept once. As sender_add(). */
+int sender_add_set(struct sender *s, struct out_item *items, size_t n,
+                   const struct out_bytes *message, const struct out_bytes *cover);
 /* Save what the cloud has said, now, and leave no transaction open. */
 void sender_flush(struct sender *s);
 /* Let what is queued on the link go out, and close; stopped() follows. */

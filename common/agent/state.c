@@ -70,6 +70,18 @@ static const char *const migrations[] = {
     "ALTER TABLE inbox ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;"
     "UPDATE inbox SET digest = (SELECT s.digest FROM recv_seen s WHERE s.session = inbox.session"
     "  AND s.idx = inbox.idx);",
+
+    /* 6: messages to sets; in outbox, 0 says that it is none */
+    "CREATE TABLE set_message (id INTEGER PRIMARY KEY AUTOINCREMENT, message BLOB, cover BLOB);"
+    "CREATE TABLE set_common (id INTEGER PRIMARY KEY AUTOINCREMENT, of_set INTEGER NOT NULL,"
+    "  suite INTEGER NOT NULL, codec INTEGER NOT NULL, secret BLOB, digest BLOB NOT NULL,"
+    "  psnr INTEGER NOT NULL, changed INTEGER NOT NULL, embed_us INTEGER NOT NULL,"
+    "  body BLOB NOT NULL, UNIQUE (of_set, suite, codec));"
+    "ALTER TABLE outbox ADD COLUMN of_set INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE outbox ADD COLUMN common INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX outbox_set ON outbox (of_set, state) WHERE of_set <> 0;"
+    "CREATE TABLE set_name (name TEXT NOT NULL, member TEXT NOT NULL,"
+    "  PRIMARY KEY (name, member)) WITHOUT ROWID;",
 };
 
 /* The file's own words, with its name and the way out. */

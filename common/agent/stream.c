@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "common/agent/peers.h"
+#include "common/agent/set_outbox.h"
 #include "common/err.h"
 #include "common/package.h"
 #include "common/secret.h"
@@ -221,9 +222,20 @@ void stream_on_resumed(struct sender *sender, const struct msg_resumed *m)
         go_on(s);
 }
 
-static int has_room(const struct stream *s)
+int stream_has_room(const struct stream *s)
 {
     return link_is_up(s->sender->link) && link_backlog(s->sender->link) < BACKLOG_MAX;
+}
+
+/* Send a packed item, or gather it; false when it must wait: what is gathered goes first. */
+static int send_package(struct stream *s, const struct out_item *item)
+{
+    if (item->of_set != 0)
+        return set_upload_add(s->sender, item) == 0;
+    if (!set_upload_flush(s->sender))
+        return 0;
+    link_send_body(s->sender->link, MSG_PACKAGE, item->body.p, item->body.len);
+    return 1;
 }
 
 /* Packages that the cloud has not accepted, as it says, or as we know. One that went out again
@@ -233,21 +245,24 @@ static void resend(struct stream *s)
 {
     struct stream_resume *r;
     struct out_item item;
+    int left = 0;
 
-    while (s->resending && has_room(s)) {
+    while (s->resending && !left && stream_has_room(s)) {
         if (outbox_next_packed(s->sender->config.db, s->peer, s->resent, &item) != 0) {
             s->resending = 0;
             return;
         }
-        s->resent = item.id;
         r = find_resume(s, item.session);
-        if (item.state == OUT_PACKED || r == NULL || item.index >= r->next || item.resends > 0)
-            link_send_body(s->sender->link, MSG_PACKAGE, item.body.p, item.body.len);
+        if ((item.state != OUT_PACKED && r != NULL && item.index < r->next && item.resends == 0) ||
+            send_package(s, &item))
+            s->resent = item.id;
+        else
+            left = 1;
         out_item_free(&item);
     }
 }
 
-static uint8_t pick_codec(const struct out_session *session, uint8_t wanted)
+uint8_t stream_codec(const struct out_session *session, uint8_t wanted)
 {
     return list_has(&session->codecs, wanted) || session->codecs.n == 0 ? wanted
                                                                         : session->codecs.v[0];
@@ -274,8 +289,11 @@ static int make_package(struct stream *s, struct out_session *session, struct ou
     struct package made;
     struct keybuf key = {0};
     int64_t start;
-    int err = pgm_parse(item->cover.p, item->cover.len, &cover);
+    int err;
 
+    if (item->of_set != 0)
+        return set_pack(s, session, item);
+    err = pgm_parse(item->cover.p, item->cover.len, &cover);
     if (err == 0 && profile == NULL)
         err = ERR_VERSION;
     if (err == 0)
@@ -285,7 +303,7 @@ static int make_package(struct stream *s, struct out_session *session, struct ou
         return err;
     }
     p->profile = session->profile;
-    p->codec = pick_codec(session, item->codec);
+    p->codec = stream_codec(session, item->codec);
     memcpy(p->session, session->keys.session, sizeof(p->session));
     p->index = session->next;
     p->seq = item->seq;
@@ -328,27 +346,36 @@ static int pack(struct stream *s, struct out_item *item, int *reserved)
     return err != 0 ? err : out_block_used(s->sender->config.db, s->block);
 }
 
-/* Pack up to PACK_AT_ONCE messages in one transaction; returns how many, or ERR_*. They were
- * QUEUED, and a power cut must not bring that back once a package has left: it would be packed
- * again, under another index. So this waits for the disk. */
-static int pack_batch(struct stream *s, struct out_item *items)
+static int pack_queued(struct stream *s, struct out_item *item, int *reserved)
+{
+    struct sql *db = s->sender->config.db;
+    int err = pack(s, item, reserved);
+
+    if (err == 0)
+        err = outbox_packed(db, item);
+    return err != 0 ? err : set_outbox_tidy(db, item->of_set);
+}
+
+/* Pack up to PACK_AT_ONCE messages in one transaction, all to sets or none; returns how many, or
+ * ERR_*. They were QUEUED, and a power cut must not bring that back once a package has left: it
+ * would be packed again, under another index. So this waits for the disk, or, when the packages are
+ * gathered first, set_upload_flush() does. */
+static int pack_batch(struct stream *s, struct out_item *items, int to_sets)
 {
     struct sql *db = s->sender->config.db;
     int n = 0, err, reserved = 0;
 
     sender_commit(s->sender);
-    err = sql_begin(db, SQL_WRITE);
+    err = sql_begin(db, to_sets ? SQL_WRITE_SOON : SQL_WRITE);
     if (err != 0)
         return err;
     while (n < PACK_AT_ONCE && !out_session_is_worn(db, &s->block->session, state_now_us()) &&
            outbox_next_queued(db, s->peer, &items[n]) == 0) {
-        if (!fits(s, items[n].profile)) {
+        if (!fits(s, items[n].profile) || (items[n].of_set != 0) != to_sets) {
             out_item_free(&items[n]);
             break;
         }
-        err = pack(s, &items[n], &reserved);
-        if (err == 0)
-            err = outbox_packed(db, &items[n]);
+        err = pack_queued(s, &items[n], &reserved);
         n++;
         if (err != 0)
             break;
@@ -368,10 +395,13 @@ static int pack_batch(struct stream *s, struct out_item *items)
 static int send_batch(struct stream *s)
 {
     struct out_item items[PACK_AT_ONCE];
-    int n = pack_batch(s, items);
+    int to_sets = set_outbox_is_next(s->sender->config.db, s->peer), n;
 
+    if (!to_sets && !set_upload_flush(s->sender))
+        return 0;
+    n = pack_batch(s, items, to_sets);
     for (int i = 0; i < n; i++) {
-        link_send_body(s->sender->link, MSG_PACKAGE, items[i].body.p, items[i].body.len);
+        (void)send_package(s, &items[i]);
         s->resent = items[i].id;
         out_item_free(&items[i]);
     }
@@ -383,7 +413,8 @@ static int can_pack_now(struct stream *s, const struct out_item *item)
 {
     struct sql *db = s->sender->config.db;
 
-    return s->state == STREAM_READY && !s->resending && has_room(s) && s->added < BACKLOG_MAX &&
+    return s->state == STREAM_READY && !s->resending && item->of_set == 0 &&
+           s->sender->uploads == NULL && stream_has_room(s) && s->added < BACKLOG_MAX &&
            !outbox_has_queued(db, s->peer) && out_block_update(db, s->peer, s->block) == 0 &&
            !out_session_is_worn(db, &s->block->session, state_now_us()) && fits(s, item->profile);
 }
@@ -451,7 +482,7 @@ static int send_all(struct stream *s)
 {
     int n = 1;
 
-    while (n > 0 && has_room(s) && outbox_has_queued(s->sender->config.db, s->peer))
+    while (n > 0 && stream_has_room(s) && outbox_has_queued(s->sender->config.db, s->peer))
         n = send_batch(s);
     return n == 0 && is_over(s) ? stream_next_session(s) : n;
 }

@@ -47,6 +47,14 @@ struct stream {
     unsigned wait_ms;
 };
 
+/* An upload that is being gathered: parts of members that share a common part. */
+struct set_upload {
+    struct set_upload *next; /* in order of of_set */
+    int64_t of_set, common;
+    size_t len;
+    uint8_t table[SET_TABLE_MAX];
+};
+
 #define ACKS_MAX  256 /* receipts that share one sync */
 #define SETTLE_MS 50  /* what is committed may be on no disk for so long */
 
@@ -58,6 +66,7 @@ struct sender {
     struct msg_receipt_ack acks[ACKS_MAX]; /* sent once what they are for is on the disk */
     size_t acks_n;
     struct event *settle; /* runs while something is committed and not synced */
+    struct set_upload *uploads; /* committed, perhaps not on the disk, not sent */
     int unsaved; /* a word of the cloud could not be saved: it must say it again */
 };
 
@@ -102,6 +111,26 @@ void stream_block(struct stream *s, const char *why);
  * they want this profile. */
 void stream_reject_queued(struct stream *s, uint8_t profile, unsigned reason);
 void stream_free(struct stream *s);
+
+/* The link is up and not too much waits on it. */
+int stream_has_room(const struct stream *s);
+/* The stego code for a message that wants one, of those that the receiver can read. */
+uint8_t stream_codec(const struct out_session *session, uint8_t wanted);
+
+/*
+ * set_send.c: messages to sets. Turn the item into the session's next package; both are updated,
+ * and the common part is made for the first of the members. In the caller's transaction.
+ */
+int set_pack(struct stream *s, struct out_session *session, struct out_item *item);
+/* Gather a packed item for an upload, unless it is in one. ERR_NOMEM: then nothing is lost, it will
+ * be sent again. */
+int set_upload_add(struct sender *sender, const struct out_item *item);
+/* Have what is gathered on the disk and send it, as far as the link has room. True when nothing is
+ * left: a package of any stream may follow. */
+int set_upload_flush(struct sender *sender);
+/* The same, unless other streams will be ready in a moment: then they share the upload. */
+void set_upload_soon(struct sender *sender);
+void set_upload_clear(struct sender *sender);
 
 /* stream.c */
 void stream_on_resumed(struct sender *sender, const struct msg_resumed *m);

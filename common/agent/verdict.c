@@ -1,4 +1,5 @@
 /* verdict.c - what becomes of packages: accepted, refused, receipted. */
+#include "common/agent/set_outbox.h"
 #include "common/agent/stream.h"
 
 #include <string.h>
@@ -30,7 +31,8 @@ void verdict_end(struct sender *sender, const struct out_item *item, enum out_st
 {
     if (status != STATUS_RECEIPTED && ends_its_session(item))
         (void)out_session_retire_this(sender->config.db, item->session);
-    if (sender_begin(sender) == 0 && outbox_delete(sender->config.db, item->id) == 0)
+    if (sender_begin(sender) == 0 && outbox_delete(sender->config.db, item->id) == 0 &&
+        set_outbox_tidy(sender->config.db, item->of_set) == 0)
         tell(sender, item, status, reason);
     else
         sender->unsaved = 1;
