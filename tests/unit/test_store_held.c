@@ -314,7 +314,8 @@ static void migration__from_the_first_version__counts_what_is_there(void **state
                    fix_receipt(0, i % 3 == 0 ? "ann" : "dan", "bob", i + 10, RECEIPT_VERIFIED),
                    STORE_OK, REASON_NONE);
     }
-    tell(f, "DROP TABLE commons; DROP INDEX packages_common; ALTER TABLE packages DROP COLUMN common;"
+    tell(f, "DROP TABLE commons; DROP INDEX packages_common;"
+            "ALTER TABLE packages DROP COLUMN common;"
             "DROP TABLE kept; DROP TABLE kept_counts; DROP TABLE states;"
             "DROP TABLE held; DROP INDEX receipts_kept; DROP INDEX streams_pair;"
             "ALTER TABLE receipts DROP COLUMN kept_at;"
