@@ -32,7 +32,8 @@ static void expect(struct rx *rx, const char *from, const uint8_t *body, size_t 
 {
     struct kept k;
 
-    assert_int_equal(kept_judge(&k, rx->db, from, &(struct blob){body, len}), 0);
+    assert_int_equal(kept_judge(&k, rx->db, from, &(struct msg_kept){1, MSG_PACKAGE, {body, len}}),
+                     0);
     assert_int_equal(k.kind, kind);
     assert_true((kept_why(kind) == NULL) == (kind == KEPT_OURS));
     kept_free(&k);
@@ -42,7 +43,8 @@ static void expect_text(struct rx *rx, const struct rx_package *p, const char *t
 {
     struct kept k;
 
-    assert_int_equal(kept_judge(&k, rx->db, "alice", &(struct blob){p->body, p->len}), 0);
+    assert_int_equal(kept_judge(&k, rx->db, "alice", &(struct msg_kept){1, MSG_PACKAGE, {p->body, p->len}}),
+                     0);
     assert_int_equal(k.kind, KEPT_OURS);
     assert_int_equal(k.record.gone, text == NULL);
     assert_int_equal(k.record.bytes, text == NULL ? 0 : strlen(text));
@@ -75,7 +77,8 @@ static void kept__any_bit_flipped_or_byte_cut__is_never_ours(void **state)
     get(rx, &p, &rx->keys, 0, "hello");
     for (size_t bit = 0; bit < p.len * 8; bit += bit < 2048 ? 1 : 97) {
         p.body[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        assert_int_equal(kept_judge(&k, rx->db, "alice", &(struct blob){p.body, p.len}), 0);
+        assert_int_equal(kept_judge(&k, rx->db, "alice", &(struct msg_kept){1, MSG_PACKAGE, {p.body, p.len}}),
+                         0);
         assert_int_not_equal(k.kind, KEPT_OURS);
         kept_free(&k);
         p.body[bit / 8] ^= (uint8_t)(1u << bit % 8);
