@@ -505,8 +505,8 @@ static void serve(char *line)
     static const struct {
         const char *name;
         void (*run)(void);
-    } verbs[] = {{"hidden", do_hidden}, {"forge", do_forge}, {"digest", do_digest},
-                 {"guess", do_guess},   {"open", do_open},   {"scan", do_scan},
+    } verbs[] = {{"hidden", do_hidden}, {"forge", do_forge},   {"digest", do_digest},
+                 {"guess", do_guess},   {"open", do_open},     {"scan", do_scan},
                  {"make", do_make},     {"slices", do_slices}, {"request", do_request},
                  {"unseal", do_unseal}};
     char *rest = NULL;

@@ -27,14 +27,17 @@ def lengths(ctx, profile):
         seen = []
         b.proxy.rule = lambda link, way, f: seen.append(5 + len(f.body)) if way == UP else None
         truth = list(LENGTHS) + rng.choices(LENGTHS, k=20 if ctx.short else 100)
+        sizes = []
         for length in truth:
+            seen.clear()
             b.say("alice", "bob", "x" * length, profile)
-        sizes = [n for n in seen if n > LEAST]
+            large = [n for n in seen if n > LEAST]
+            sizes.append(large[-1] if large else 0)
         known = {}  # size to the lengths that it may be; the first of them is the guess
         for size, length in zip(sizes[:len(LENGTHS)], LENGTHS):
             known.setdefault(size, []).append(length)
         sizes, truth = sizes[len(LENGTHS):], truth[len(LENGTHS):]
-        told = sum(known[size][0] == length for size, length in zip(sizes, truth))
+        told = sum(known.get(size, [0])[0] == length for size, length in zip(sizes, truth))
         return result("traffic", profile, "the length of a message", told > len(truth) / 2,
                       tries=len(truth), cost="listening",
                       note=f"{told} of {len(truth)} lengths told by the size of the frame; "
