@@ -121,6 +121,7 @@ static void on_write(struct bufferevent *bev, void *arg)
         conn_check_pressure(c);
     } else if (c->state == CONN_SEND) {
         receipts_continue(c);
+        negotiations_continue(c);
         conn_check_pressure(c);
     } else if (c->state == CONN_READ) {
         conn_check_pressure(c);

@@ -30,9 +30,9 @@ void hop_refuse(struct conn *c, unsigned reason);
 
 /* What waits for a device that has just attached, by role. */
 void negotiations_resume(struct conn *c);
-/* Is so much on its way to this receiver that its part of a negotiation must wait? Then it gets it
- * from the store, by negotiations_continue, once the output is empty: any number of requests to a
- * slow receiver cost it no more than the last of each sender. */
+/* Is so much on its way to this device that its part of a negotiation must wait? Then it gets it
+ * from the store, by negotiations_continue, once the output is empty: whatever the other devices
+ * ask of a slow one, it costs no more than the last of each. */
 int negotiations_hold(struct conn *c);
 void negotiations_continue(struct conn *c);
 void receipts_resume(struct conn *c);

@@ -113,7 +113,7 @@ static void send_due(struct step *s)
             neg_send_pending(i, &s->rec);
         if (r != NULL && !negotiations_hold(r))
             neg_send(r, &s->due);
-    } else if (s->state == NEG_ANSWERED && i != NULL) {
+    } else if (s->state == NEG_ANSWERED && i != NULL && !negotiations_hold(i)) {
         neg_send(i, &s->due);
     }
 }
@@ -438,15 +438,12 @@ static void on_list_written(struct job *job)
 {
     struct listing *l = job->ctx;
     struct conn *c = server_worked(l->srv, job);
-    int more;
 
     if (c != NULL) {
         for (size_t i = 0; i < l->list->u.negs.n; i++)
             neg_send(c, &l->due[i]);
-        more = c->negs_held == LISTED_AND_MORE;
-        c->negs_held = 0;
-        if (more)
-            negotiations_resume(c);
+        c->negs_held = c->negs_held == LISTED_AND_MORE ? HELD : 0;
+        negotiations_continue(c);
     }
     listing_free(l);
 }
@@ -477,6 +474,8 @@ static void on_listed(struct store_op *op)
     if (c == NULL || op->result != STORE_OK || op->u.negs.n == 0) {
         if (c != NULL)
             c->negs_held = 0;
+        if (c != NULL && op->result != STORE_OK)
+            conn_close(c, REASON_STORAGE);
         store_op_free(op);
         return;
     }
