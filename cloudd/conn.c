@@ -236,13 +236,22 @@ void conn_drop(struct conn *c)
     server_reap_soon(c->srv);
 }
 
-/* Has it, so many times over, at most what is free of the store's queue? */
+/* Has it, so many times over, at most what is free of the pool's queue? */
+static int has_jobs_share(const struct conn *c, size_t times)
+{
+    const struct server *srv = c->srv;
+
+    return c->jobs <= 1 || times * c->jobs + srv->jobs - srv->shaking <= QUEUE_JOBS;
+}
+
+/* The same of the store's queue, too. */
 static int has_share(const struct conn *c, size_t times)
 {
     const struct server *srv = c->srv;
 
     return c->ops <= 1 || (times * c->ops + srv->queue_ops <= QUEUE_OPS &&
-                           times * c->waiting_bytes + srv->queue_bytes <= QUEUE_BYTES);
+                           times * c->waiting_bytes + srv->queue_bytes <= QUEUE_BYTES &&
+                           has_jobs_share(c, times));
 }
 
 void conn_check_pressure(struct conn *c)

@@ -24,6 +24,8 @@
 #define PENDING_MAX      1024 /* connections that have not said who they are */
 #define QUEUE_OPS        512  /* in the store at a time: see conn_check_pressure */
 #define QUEUE_BYTES      (2u << 20)
+#define QUEUE_JOBS       64  /* in the pool, besides handshakes */
+#define SHAKING_MAX      512 /* handshakes there: so they are done before the flood pushes them out */
 #define SERVER_BYTES_MAX (64u << 20)
 #define OUT_PAUSE        (256u << 10) /* more waits to be sent: hold back what can wait */
 #define OUT_MAX          (16u << 20)  /* a peer that does not read at all */
@@ -51,7 +53,8 @@ struct conn {
     uint64_t told_gone; /* the last revoked enrolment that this device was told of */
     int64_t deadline;   /* server_clock(), while in `timed` */
     size_t waiting_bytes;
-    uint32_t ops; /* in the store, for this connection */
+    uint32_t ops;  /* in the store and the pool, for this connection */
+    uint32_t jobs; /* of them in the pool, or on the way there */
     uint8_t state, role, list;
     uint8_t paused, flushed;
     uint8_t negs_held;      /* negotiations were kept back; they are listed when all else is sent */
@@ -84,10 +87,10 @@ void conn_drop(struct conn *c);
 void conn_set_deadline(struct conn *c, int64_t ms);
 
 /*
- * Stop or go on reading, by what waits to be sent and what waits in the store. There, a connection
- * may have as much as is free of QUEUE_OPS and QUEUE_BYTES, and always one operation. So one that
- * floods gets half of the queue and k of them k / (k + 1); there is always room for who comes next,
- * and nobody waits behind more than the queue holds.
+ * Stop or go on reading, by what waits to be sent and what waits in the store and in the pool.
+ * There, a connection may have as much as is free of QUEUE_OPS, QUEUE_BYTES and QUEUE_JOBS, and
+ * always one of each. So one that floods gets half of the queue and k of them k / (k + 1); there is
+ * always room for who comes next, and nobody waits behind more than the queue holds.
  */
 void conn_check_pressure(struct conn *c);
 

@@ -91,14 +91,15 @@ static void on_shaken(struct job *job)
     struct conn *c = server_worked(h->srv, job);
     struct msg answer = {.type = MSG_HOP_REPLY};
 
+    h->srv->shaking--;
     if (c != NULL && h->err == 0) {
         c->keys = h->keys;
         h->keys = NULL;
         c->role = (uint8_t)h->role;
         memcpy(c->key, h->peer, KEY_BYTES);
         answer.u.hop_reply.noise = (struct blob){h->reply, h->reply_len};
-        conn_send_plain(c, &answer);
         conn_set_state(c, CONN_HANDSHAKE);
+        conn_send_plain(c, &answer);
     } else if (c != NULL) {
         hop_refuse(c, REASON_HANDSHAKE);
     }
@@ -113,6 +114,8 @@ void handle_hop_hello(struct conn *c, const struct msg *m, const struct blob *bo
     struct hello *h;
 
     (void)body;
+    if (reason == REASON_NONE && c->srv->shaking >= SHAKING_MAX)
+        reason = REASON_BUSY;
     if (reason != REASON_NONE) {
         hop_refuse(c, reason);
         return;
@@ -131,5 +134,6 @@ void handle_hop_hello(struct conn *c, const struct msg *m, const struct blob *bo
     h->noise1_len = hello->noise.len;
     if (hello->noise.len > 0)
         memcpy(h->noise1, hello->noise.p, hello->noise.len);
+    c->srv->shaking++;
     server_work(c->srv, c, &h->job);
 }

@@ -63,6 +63,7 @@ struct server {
 
     size_t ops;                    /* submitted and not completed, by the store and the pool */
     size_t queue_ops, queue_bytes; /* those in the store; their packages */
+    size_t jobs, shaking;          /* those in the pool, or on the way there; handshakes of them */
     struct store_op *retry;        /* receipts that could not be written: again at the next tick */
     uint64_t revoked_seen;
     int revoked_busy, expire_busy;

@@ -123,29 +123,40 @@ struct store_op *server_op(struct server *srv, struct conn *c, enum store_kind k
     return op;
 }
 
+/* What is read of a negotiation goes on to the pool: it has its place there from the beginning, so
+ * that no crowd of them moves from the one queue to the other. */
+static uint32_t job_places(const struct store_op *op)
+{
+    return op->kind == STORE_NEG_GET;
+}
+
 void server_submit(struct server *srv, struct store_op *op)
 {
     struct conn *c = server_conn(srv, op->conn);
 
     srv->ops++;
+    srv->jobs += job_places(op);
     srv->queue_ops++;
     srv->queue_bytes += store_op_bytes(op);
     if (c != NULL) {
         c->ops++;
+        c->jobs += job_places(op);
         c->waiting_bytes += store_op_bytes(op);
     }
     store_submit(srv->store, op);
 }
 
 /* One thing less is done for the connection that asked, by the store or the pool. */
-static struct conn *settle(struct server *srv, uint64_t serial, size_t bytes)
+static struct conn *settle(struct server *srv, uint64_t serial, uint32_t jobs, size_t bytes)
 {
     struct conn *c = server_conn(srv, serial);
 
     srv->ops--;
+    srv->jobs -= jobs;
     if (c == NULL)
         return NULL;
     c->ops--;
+    c->jobs -= jobs;
     c->waiting_bytes -= bytes;
     if (c->state == CONN_CLOSING)
         return NULL;
@@ -158,15 +169,17 @@ struct conn *server_completed(struct server *srv, const struct store_op *op)
 {
     srv->queue_ops--;
     srv->queue_bytes -= store_op_bytes(op);
-    return settle(srv, op->conn, store_op_bytes(op));
+    return settle(srv, op->conn, job_places(op), store_op_bytes(op));
 }
 
 void server_work(struct server *srv, struct conn *c, struct job *j)
 {
     srv->ops++;
+    srv->jobs++;
     j->conn = 0;
     if (c != NULL) {
         c->ops++;
+        c->jobs++;
         j->conn = c->serial;
     }
     work_submit(srv->work, j);
@@ -174,7 +187,7 @@ void server_work(struct server *srv, struct conn *c, struct job *j)
 
 struct conn *server_worked(struct server *srv, const struct job *j)
 {
-    return settle(srv, j->conn, 0);
+    return settle(srv, j->conn, 1, 0);
 }
 
 void server_retry(struct server *srv, struct store_op *op)

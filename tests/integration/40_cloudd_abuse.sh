@@ -116,6 +116,7 @@ fi
 play no-open
 play flow alice bob
 play negotiation alice bob
+play repeats alice bob 2000
 play flood alice bob 10000
 [ "$("$cloudd" devices --home "$home" --json | grep -c '"revoked":false')" = 2 ] || fail devices
 "$cloudd" sessions --home "$home" --json | grep -q '"from":"alice","to":"bob"' || fail sessions

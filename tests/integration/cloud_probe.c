@@ -304,6 +304,37 @@ static void scenario_negotiation(char **arg)
     expect_reject(&b, REASON_CHECK_FAILED);
 }
 
+/* repeats A B N: A says step 2 again N times before it reads an answer. Each gets one, and others
+ * are let in meanwhile. */
+static void scenario_repeats(char **arg)
+{
+    static const uint8_t noise_bytes[48] = {1};
+    const struct blob noise = {noise_bytes, sizeof(noise_bytes)};
+    int n = atoi(arg[2]);
+    struct neg_terms t;
+    uint8_t key[KEY_BYTES];
+    struct device a, other;
+    struct msg m;
+
+    device_init(&a, arg[0]);
+    device_init(&other, "stranger");
+    attach(&a, ROLE_SEND, HOP_SEALED);
+    send_open(&a, arg[1], 77);
+    take_salt(&a, &t, key);
+    send_request(&a, &t, &noise);
+    expect(&a, &m, MSG_NEG_PENDING);
+    for (int i = 0; i < n; i++)
+        send_request(&a, &t, &noise);
+    hop_up(&other, ROLE_SEND, HOP_SEALED);
+    for (int i = 0; i < n; i++) {
+        expect(&a, &m, MSG_NEG_PENDING);
+        CHECK(memcmp(m.u.neg_pending.negotiation, t.negotiation, NEG_ID_BYTES) == 0);
+    }
+    t.sk.b[0] ^= 1; /* ends it, for the next scenario */
+    send_request(&a, &t, &noise);
+    expect_reject(&a, REASON_CHECK_FAILED);
+}
+
 /* full A B: for a mailbox of 3 packages. Order is kept across a refusal. */
 static void scenario_full(char **arg)
 {
@@ -673,6 +704,7 @@ static const struct {
     {"enrol-blank", 2, scenario_enrol_blank},
     {"flow", 2, scenario_flow},
     {"negotiation", 2, scenario_negotiation},
+    {"repeats", 3, scenario_repeats},
     {"full", 2, scenario_full},
     {"lies", 2, scenario_lies},
     {"preauth", 0, scenario_preauth},
