@@ -249,9 +249,9 @@ static int has_share(const struct conn *c, size_t times)
 {
     const struct server *srv = c->srv;
 
-    return c->ops <= 1 || (times * c->ops + srv->queue_ops <= QUEUE_OPS &&
-                           times * c->waiting_bytes + srv->queue_bytes <= QUEUE_BYTES &&
-                           has_jobs_share(c, times));
+    return c->ops <= 1 ||
+           (times * c->ops + srv->queue_ops <= QUEUE_OPS &&
+            times * c->waiting_bytes + srv->queue_bytes <= QUEUE_BYTES && has_jobs_share(c, times));
 }
 
 void conn_check_pressure(struct conn *c)

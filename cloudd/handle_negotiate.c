@@ -51,7 +51,7 @@ struct step {
     struct store_bytes record; /* in its next state; lent to the store while it writes, as is */
     struct store_bytes copy;   /* the cloud's of the new session's first state, if it keeps one */
     uint8_t session[SESSION_ID_BYTES];
-    struct letters due;        /* step 3 or 5 */
+    struct letters due; /* step 3 or 5 */
 };
 
 static void step_free(struct step *s)
