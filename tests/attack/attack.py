@@ -30,6 +30,10 @@ PROFILES = ("auth", "sealed", "paper")
 SKIPPED = 77  # exit code
 
 
+class Broken(Exception):
+    """An experiment that ended in the middle."""
+
+
 def parse():
     parser = argparse.ArgumentParser(prog="attack", description="The attack suite.")
     parser.add_argument("--profile", choices=PROFILES, help="only against this one")
@@ -91,7 +95,7 @@ def results(name, given, seed):
         if said is not None:
             said.seek(0)
             print(said.read(), file=sys.stderr)
-        raise SystemExit(f"attack: {name} could not be run, exit {process.returncode}")
+        raise Broken(f"{name} could not be run, exit {process.returncode}")
     print(f"{name}: {len(rows)} results in {time.monotonic() - began:.0f} s", file=sys.stderr,
           flush=True)
     return rows
@@ -188,14 +192,17 @@ def matrix(rows, given):
 
 def verified(name, given, expected):
     """Rows of an attack and what is wrong with them; None when it was skipped."""
-    rows = results(name, given, given.seed)
-    if rows is None or not given.check:
-        return rows, []
-    wrong = differs(rows, expected, name, given)
-    if wrong:
-        print("\n".join(f"once more, for: {w}" for w in wrong), file=sys.stderr, flush=True)
-        rows = results(name, given, given.seed + 1)
-        wrong = differs(rows, expected, name, given)
+    if not given.check:
+        return results(name, given, given.seed), []
+    for seed in (given.seed, given.seed + 1):
+        try:
+            rows = results(name, given, seed)
+            wrong = [] if rows is None else differs(rows, expected, name, given)
+        except Broken as e:
+            rows, wrong = [], [str(e)]
+        if not wrong:
+            break
+        print("\n".join(f"seed {seed}: {w}" for w in wrong), file=sys.stderr, flush=True)
     return rows, wrong
 
 
