@@ -25,7 +25,7 @@
 #define QUEUE_OPS        512  /* in the store at a time: see conn_check_pressure */
 #define QUEUE_BYTES      (2u << 20)
 #define QUEUE_JOBS       64 /* in the pool, besides handshakes */
-#define SHAKING_MAX      512 /* handshakes there: so they are done before the flood pushes them out */
+#define SHAKING_MAX      512 /* handshakes there: done before a flood of them pushes them out */
 #define SERVER_BYTES_MAX (64u << 20)
 #define OUT_PAUSE        (256u << 10) /* more waits to be sent: hold back what can wait */
 #define OUT_MAX          (16u << 20)  /* a peer that does not read at all */
