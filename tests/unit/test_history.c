@@ -43,7 +43,8 @@ static void expect_text(struct rx *rx, const struct rx_package *p, const char *t
 {
     struct kept k;
 
-    assert_int_equal(kept_judge(&k, rx->db, "alice", &(struct msg_kept){1, MSG_PACKAGE, {p->body, p->len}}),
+    assert_int_equal(kept_judge(&k, rx->db, "alice",
+                                &(struct msg_kept){1, MSG_PACKAGE, {p->body, p->len}}),
                      0);
     assert_int_equal(k.kind, KEPT_OURS);
     assert_int_equal(k.record.gone, text == NULL);
@@ -77,7 +78,8 @@ static void kept__any_bit_flipped_or_byte_cut__is_never_ours(void **state)
     get(rx, &p, &rx->keys, 0, "hello");
     for (size_t bit = 0; bit < p.len * 8; bit += bit < 2048 ? 1 : 97) {
         p.body[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        assert_int_equal(kept_judge(&k, rx->db, "alice", &(struct msg_kept){1, MSG_PACKAGE, {p.body, p.len}}),
+        assert_int_equal(kept_judge(&k, rx->db, "alice",
+                                    &(struct msg_kept){1, MSG_PACKAGE, {p.body, p.len}}),
                          0);
         assert_int_not_equal(k.kind, KEPT_OURS);
         kept_free(&k);
