@@ -1,0 +1,226 @@
+#!/usr/bin/env bash
+# 26_set.sh - a message to a set of devices: one upload, one cover, stored once, a receipt from each
+# member; who is offline gets it later, who was removed does not get the next one.
+set -eu
+. tests/integration/lib.sh
+
+# tap: all that alice exchanges with the cloud from now on goes through here, to wire.bin
+tap() {
+    runs tap python3 "$here/tap.py" "$at" "$work/wire.bin"
+    wait_for "the tap's port" grep -q listening "$work/tap.out"
+    through=$(sed -n 's/^listening //p' "$work/tap.out")
+}
+
+# query FILE SQL: the first column of the first row
+query() {
+    python3 -c 'import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])' "$work/$1" "$2"
+}
+
+# uploads: how many images of the cover's size alice has sent
+uploads() {
+    grep -acxF "256 256" "$work/wire.bin" || true
+}
+
+# holds TEXT FILE...: one of the files has these bytes
+holds() {
+    grep -aqF -- "$@"
+}
+
+# sends TO OPTION...: alice sends, watched
+sends() {
+    send alice "$@" --cloud "$through" --hop clear
+}
+
+# all FILTER: the jq filter is true of every line of send.out, and there are three
+all() {
+    [ "$(jq "$1" "$work/send.out" 2>/dev/null | sort | uniq -c | tr -s ' ')" = " 3 true" ] ||
+        fail "not so for three: $1"
+}
+
+to=bob,carol,dave
+start_cloud --hop any --retain 1
+tap
+enrol alice 1
+enrol bob 2
+enrol carol 3
+enrol_args dave tests/data/signatures/synth1b.pgm
+"$sds" "${args[@]}" >"$work/enrol-dave.out" 2>"$work/enrol-dave.err" || fail "enrol dave"
+
+receive bob
+bob=$pid
+receive carol
+carol=$pid
+receive dave
+dave=$pid
+sends $to "first, to all of you" || fail "send: $?"
+all '.status == "receipted" and .profile == "auth" and .index == 0'
+[ "$(jq -r .to "$work/send.out" | sort | paste -sd,)" = $to ] || fail "one line for each"
+for name in bob carol dave; do
+    received $name 1
+    jq -e '.text == "first, to all of you" and .verified' "$work/$name.out" >/dev/null ||
+        fail "what $name got"
+done
+[ "$(query alice/state.db "SELECT (SELECT count(*) FROM set_common) + count(*)
+    FROM set_message")" -eq 0 ] || fail "alice has forgotten it"
+ok "a message to three"
+
+# One upload, whatever the profile, when there are sessions; stored once; a receipt from each.
+for profile in auth sealed; do
+    sends $to --profile $profile "sessions of $profile" || fail "send: $?"
+    stop "$bob"
+    stop "$carol"
+    : >"$work/wire.bin"
+    text="second, the word is swordfish of $profile"
+    sends $to --profile $profile --no-wait "$text" || fail "send: $?"
+    all '.status == "accepted" or .status == "receipted"'
+    [ "$(uploads)" -eq 1 ] || fail "$profile: $(uploads) uploads"
+    up=$(wc -c <"$work/wire.bin")
+    : >"$work/wire.bin"
+    sends dave --profile $profile "alone" || fail "send: $?"
+    alone=$(wc -c <"$work/wire.bin")
+    [ "$up" -lt $((alone + 2000)) ] || fail "$profile: $up bytes for three, $alone for one"
+    [ "$(query cloud/cloud.db "SELECT count(*) FROM packages WHERE common <> 0")" -ge 2 ] ||
+        fail "rows"
+    [ "$(query cloud/cloud.db "SELECT count(*) FROM commons c WHERE EXISTS
+        (SELECT 1 FROM packages WHERE common = c.number)")" -eq 1 ] || fail "$profile: stored once"
+    if [ $profile = auth ]; then
+        holds "swordfish of auth" "$work"/cloud/cloud.db* || fail "the search is blind"
+    else
+        ! holds "swordfish of sealed" "$work"/cloud/cloud.db* "$work/wire.bin" ||
+            fail "the cloud has the text"
+    fi
+    receive bob
+    bob=$pid
+    receive carol
+    carol=$pid
+    for name in bob carol; do
+        wait_for "$name's mailbox is empty" mailbox_has $name 0
+        tail -n 1 "$work/$name.out" | jq -e ".text == \"$text\" and .profile == \"$profile\"" \
+            >/dev/null || fail "what $name got"
+    done
+done
+ok "one upload, stored once, delivered later"
+
+# Who is new gets the message when it comes; the others have it meanwhile. Two suites are two common
+# parts.
+stop "$dave"
+enrol_args erin tests/data/signatures/synth2b.pgm
+"$sds" "${args[@]}" >"$work/enrol-erin.out" 2>"$work/enrol-erin.err" || fail "enrol erin"
+: >"$work/wire.bin"
+sends bob,dave,erin --profile sealed --no-wait "third" || fail "send: $?"
+[ "$(jq -r '.to + " " + .status' "$work/send.out" | sed 's/bob receipted/bob accepted/' |
+    paste -sd,)" = "bob accepted,dave accepted,erin queued" ] || fail "erin's waits"
+[ "$(query alice/state.db "SELECT count(*) FROM set_message WHERE message IS NOT NULL")" -eq 1 ] ||
+    fail "alice keeps what erin will need"
+receive erin --suites aes-256-gcm,chacha20-poly1305,none
+wait_for "erin attached" is_attached erin receive
+sends erin --profile sealed "fourth" || fail "send: $?"
+received erin 2
+[ "$(jq -r .text "$work/erin.out" | paste -sd,)" = "third,fourth" ] || fail "erin's, in order"
+jq -e '.suite == "chacha20-poly1305" or .suite == "aes-256-gcm"' "$work/erin.out" >/dev/null ||
+    fail "erin's suite"
+receive dave
+dave=$pid
+received dave 1
+jq -e '.text == "third" and .suite == "xchacha20-poly1305"' "$work/dave.out" >/dev/null ||
+    fail "what dave got"
+ok "a member that comes later"
+
+# kill -9 of the cloud while it has parts of it, and of the sender while it waits for receipts.
+stop "$bob"
+stop "$dave"
+sends bob,carol,dave --no-wait "fifth" || fail "send: $?"
+crash "$cloud"
+start_cloud --hop any --retain 1
+wait_for "carol is back" is_attached carol receive
+tap
+runs sds "$sds" send --home "$work/alice" --to bob,carol,dave --cover "$cover" --cloud "$through" \
+    --hop clear "sixth"
+sender=$pid
+wait_for "the cloud has sixth" mailbox_has bob 2
+crash "$sender"
+crash "$cloud"
+start_cloud --hop any --retain 1
+receive bob
+bob=$pid
+receive dave
+dave=$pid
+tap
+sends bob,carol,dave "seventh" || fail "send: $?"
+all '.status == "receipted"'
+for name in bob dave; do
+    received $name 3
+    [ "$(jq -r .text "$work/$name.out" | paste -sd,)" = "fifth,sixth,seventh" ] ||
+        fail "each once, in order: $name"
+done
+[ "$(tail -n 3 "$work/carol.out" | jq -r .text | paste -sd,)" = "fifth,sixth,seventh" ] ||
+    fail "each once, in order: carol"
+[ "$(query alice/state.db "SELECT (SELECT count(*) FROM outbox) + count(*)
+    FROM set_common")" -eq 0 ] || fail "nothing is left with alice"
+ok "kill -9 of the cloud and of the sender"
+
+# Named sets; removal takes effect at the next message.
+set_of() {
+    "$sds" set --home "$work/alice" --json "$@" >"$work/set.out" 2>"$work/set.err"
+}
+set_of create yard bob,carol || fail "create"
+set_of add yard dave || fail "add"
+[ "$(cat "$work/set.out")" = '{"set":"yard","members":["bob","carol","dave"]}' ] || fail "three"
+exits 1 "there is a set yard already" "$sds" set --home "$work/alice" create yard erin
+exits 1 "there is no set shed" "$sds" set --home "$work/alice" add shed erin
+exits 2 "this device itself" "$sds" set --home "$work/alice" add yard alice
+exits 2 "an id is" "$sds" set --home "$work/alice" add yard "bob,no good"
+exits 2 "which" "$sds" set --home "$work/alice"
+exits 2 "there is no such set" "$sds" send --home "$work/alice" --to @shed --cover "$cover" x
+exits 2 "more than 256" "$sds" send --home "$work/alice" --cover "$cover" \
+    --to "$(seq -s, -f 'd%g' 257)" x
+sends @yard --profile sealed "to the yard" || fail "send: $?"
+all '.status == "receipted"'
+set_of remove yard carol || fail "remove"
+sends @yard --profile sealed "without carol" || fail "send: $?"
+[ "$(jq -r .to "$work/send.out" | sort | paste -sd,)" = bob,dave ] || fail "two are left"
+sends carol,@yard "to all again" || fail "send: $?"
+received carol 5
+[ "$(tail -n 2 "$work/carol.out" | jq -r .text | paste -sd,)" = "to the yard,to all again" ] ||
+    fail "what carol got"
+"$sds" set --home "$work/alice" list | grep -qx "yard: bob dave" || fail "list"
+set_of remove yard bob,dave || fail "remove all"
+[ -z "$("$sds" set --home "$work/alice" list)" ] || fail "a set without members is gone"
+ok "named sets"
+
+# One member's full mailbox is not the others'; a profile whose keys turn has no sets.
+stop "$bob"
+stop "$cloud"
+start_cloud --hop any --retain 1 --mailbox-packages 4
+wait_for "carol is back" is_attached carol receive
+tap
+sends bob --no-wait "fills" || fail "send: $?"
+sends bob --no-wait "it" || fail "send: $?"
+code=0
+sends bob,carol,dave --timeout 5 "where there is room" || code=$?
+[ $code -eq 1 ] || fail "exit $code, not 1"
+[ "$(jq -r '.to + " " + .status' "$work/send.out" | sort | paste -sd,)" = \
+    "bob queued,carol receipted,dave receipted" ] || fail "bob's mailbox is full"
+receive bob
+bob=$pid
+wait_for "bob's mailbox is empty" mailbox_has bob 0
+sends bob "and then" || fail "send: $?"
+[ "$(jq -r .text "$work/bob.out" | paste -sd,)" = "fills,it,where there is room,and then" ] ||
+    fail "what bob got"
+exits 2 "cannot go to several receivers" "$sds" send --home "$work/alice" --to bob,carol \
+    --cover "$cover" --profile paper --allow-research x
+[ "$(query cloud/cloud.db "SELECT count(*) FROM packages")" -eq 0 ] || fail "all is delivered"
+ok "a full mailbox, and a profile without sets"
+
+# Kept by the cloud, read again; the common part lives as long as the last that is kept.
+"$sdr" history --home "$work/dave" --from alice --json >"$work/history.out" || fail "history: $?"
+grep -q "where there is room" "$work/history.out" || fail "a set's message is in the history"
+! jq -e '.verified == false' "$work/history.out" >/dev/null || fail "all of it verifies"
+stop "$cloud"
+"$cloudd" revoke --home "$work/cloud" bob >/dev/null
+"$cloudd" revoke --home "$work/cloud" carol >/dev/null
+"$cloudd" revoke --home "$work/cloud" dave >/dev/null
+"$cloudd" revoke --home "$work/cloud" erin >/dev/null
+[ "$(query cloud/cloud.db "SELECT count(*) FROM commons")" -eq 0 ] || fail "nothing names them"
+ok "kept, read again, and gone"
