@@ -37,9 +37,6 @@ void fx1_features(uint8_t rv[FX1_BYTES], const uint8_t canvas[FX1_CANVAS]);
 /* How far apart two Rv are: chi-square with 8 fractional bits; 0 when they are equal. */
 uint32_t fx1_distance(const uint8_t a[FX1_BYTES], const uint8_t b[FX1_BYTES]);
 
-/* Step 1: count pixels to grey, alpha laid on white. channels 1..4. */
-void fx1_grey(uint8_t *out, const uint8_t *pixels, size_t count, int channels);
-
 /*
  * Step 2 for a device that sends its scan: shrink a one-channel image in place so that no side is
  * above IMAGE_SIDE_MAX (one that fits is left alone). FX-1 of the result equals FX-1 of the

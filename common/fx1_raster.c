@@ -1,5 +1,5 @@
-/* fx1_raster.c - steps 1 and 2 of FX-1: grey, and the exact area resampling that makes the working
- * raster (and, in step 7, the canvas). */
+/* fx1_raster.c - step 2 of FX-1: the exact area resampling that makes the working raster (and, in
+ * step 7, the canvas). Step 1 is image_grey. */
 #include "common/fx1_steps.h"
 
 #include <stdlib.h>
@@ -13,22 +13,6 @@
 #define SIDE_MIN  16
 
 _Static_assert(WORK_SIDE == IMAGE_SIDE_MAX, "a working raster must fit the wire");
-
-void fx1_grey(uint8_t *out, const uint8_t *pixels, size_t count, int channels)
-{
-    for (size_t i = 0; i < count; i++, pixels += channels) {
-        unsigned y = pixels[0];
-
-        if (channels >= 3)
-            y = (77u * pixels[0] + 150u * pixels[1] + 29u * pixels[2]) >> 8;
-        if (channels == 2 || channels == 4) {
-            unsigned alpha = pixels[channels - 1];
-
-            y = (y * alpha + 255u * (255u - alpha) + 127u) / 255u;
-        }
-        out[i] = (uint8_t)y;
-    }
-}
 
 bool fx1_size_ok(int width, int height)
 {

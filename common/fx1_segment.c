@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/image.h"
 
 #define LOCAL_DIV   8   /* half-size of the local window: long side / 8 ... */
 #define LOCAL_MIN   8   /* ... but at least this */
@@ -246,7 +247,7 @@ static int make_raster(struct fx1_segment *seg, uint8_t **grey, const uint8_t *p
     fx1_working_size(width, height, &seg->width, &seg->height);
     *grey = malloc((size_t)seg->width * (size_t)seg->height);
     if (full && *grey) {
-        fx1_grey(full, pixels, count, channels);
+        image_grey(full, pixels, count, channels);
         rc = fx1_area_resize(*grey, seg->width, seg->height, full, width, height);
     }
     free(full);

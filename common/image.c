@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "common/err.h"
-#include "common/fx1.h"
 
 int image_init(struct image *img, int width, int height, int channels)
 {
@@ -36,6 +35,22 @@ size_t image_pixels(const struct image *img)
     return (size_t)img->width * (size_t)img->height;
 }
 
+void image_grey(uint8_t *out, const uint8_t *pixels, size_t count, int channels)
+{
+    for (size_t i = 0; i < count; i++, pixels += channels) {
+        unsigned y = pixels[0];
+
+        if (channels >= 3)
+            y = (77u * pixels[0] + 150u * pixels[1] + 29u * pixels[2]) >> 8;
+        if (channels == 2 || channels == 4) {
+            unsigned alpha = pixels[channels - 1];
+
+            y = (y * alpha + 255u * (255u - alpha) + 127u) / 255u;
+        }
+        out[i] = (uint8_t)y;
+    }
+}
+
 int image_to_grey(const struct image *img, struct image *grey)
 {
     int rc;
@@ -45,7 +60,7 @@ int image_to_grey(const struct image *img, struct image *grey)
         return ERR_ARG;
     rc = image_init(grey, img->width, img->height, 1);
     if (rc == 0)
-        fx1_grey(grey->pixels, img->pixels, image_pixels(img), img->channels);
+        image_grey(grey->pixels, img->pixels, image_pixels(img), img->channels);
     return rc;
 }
 

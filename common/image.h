@@ -39,10 +39,12 @@ void image_free(struct image *img);
 /* width * height */
 size_t image_pixels(const struct image *img);
 
-/*
- * Make *grey a new one-channel image of img by FX-1's integer rule: (77 R + 150 G + 29 B) / 256,
- * then laid on white where there is alpha. The two must be different structs. ERR_ARG, ERR_NOMEM.
- */
+/* count pixels to grey by the integer rule that is step 1 of FX-1: (77 R + 150 G + 29 B) / 256,
+ * then laid on white where there is alpha. channels 1..4; out has room for count bytes. */
+void image_grey(uint8_t *out, const uint8_t *pixels, size_t count, int channels);
+
+/* Make *grey a new one-channel image of img, by image_grey. The two must be different structs.
+ * ERR_ARG, ERR_NOMEM. */
 int image_to_grey(const struct image *img, struct image *grey);
 
 /* Compare two one-channel images of equal size; ERR_ARG when they are not. */
