@@ -26,6 +26,7 @@ static const struct {
     {MSG_OPEN, handle_open},
     {MSG_NEG_REQUEST, handle_neg_request},
     {MSG_NEG_ANSWER, handle_neg_answer},
+    {MSG_NEG_GRANTED, handle_neg_granted},
     {MSG_NEG_CONFIRM, handle_neg_confirm},
     {MSG_PACKAGE, handle_package},
     {MSG_SET_PACKAGE, handle_set_package},

@@ -17,6 +17,7 @@ void handle_enrol_request(struct conn *c, const struct msg *m, const struct blob
 void handle_open(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_neg_request(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_neg_answer(struct conn *c, const struct msg *m, const struct blob *body);
+void handle_neg_granted(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_neg_confirm(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_package(struct conn *c, const struct msg *m, const struct blob *body);
 void handle_set_package(struct conn *c, const struct msg *m, const struct blob *body);

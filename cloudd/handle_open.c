@@ -9,14 +9,13 @@
  */
 #include "cloudd/handle.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
 #include "cloudd/neg_send.h"
-#include "cloudd/pairing.h"
+#include "cloudd/pair_record.h"
 #include "cloudd/records.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -127,30 +126,6 @@ static void put(struct conn *c, struct open_job *j)
     server_submit(j->srv, op);
 }
 
-/* The name that a pair's record is sealed under. */
-static void pair_name(char out[VAULT_NAME_MAX + 1], const struct store_op *op)
-{
-    snprintf(out, VAULT_NAME_MAX + 1, "%s %llu %s %llu", op->u.pair.a,
-             (unsigned long long)op->u.pair.enrolment_a, op->u.pair.b,
-             (unsigned long long)op->u.pair.enrolment_b);
-}
-
-static int open_pair(struct pair_keys *k, const struct noise_keypair *cloud,
-                     const struct store_op *pair)
-{
-    char name[VAULT_NAME_MAX + 1];
-    struct vault_plain plain;
-    int err;
-
-    memset(k, 0, sizeof(*k));
-    pair_name(name, pair);
-    err = vault_open(&plain, cloud, VAULT_PAIR, name, &pair->u.pair.sealed);
-    if (err == 0)
-        err = pairing_decode(k, &plain.body);
-    vault_plain_free(&plain);
-    return err;
-}
-
 /* T, salt, Sk and Shk from the pair's keys. */
 static int draw_terms(struct neg_terms *t, const struct pair_keys *k)
 {
@@ -169,13 +144,38 @@ static int draw_terms(struct neg_terms *t, const struct pair_keys *k)
     return err != 0 ? err : profile->sk(&t->sk, k, t->negotiation, slice);
 }
 
+/* On the pool: what the profile wants of both devices' enrolments. Their records came with a pair
+ * that is to be made, and we have it by now; or with the pair, since we asked for them. */
+static int take_accounts(struct open_job *j)
+{
+    const struct neg_gateway *gateway = profile_cloud_side(j->rec.terms.choice.profile);
+    uint8_t dev_a[KEY_BYTES], dev_b[KEY_BYTES];
+    int ordered = strcmp(j->rec.terms.initiator, j->rec.terms.responder) < 0;
+    int err;
+
+    if (gateway == NULL)
+        return 0;
+    if (j->found->u.pair.rec_a.p == NULL)
+        return sodium_is_zero(j->rec.i_account, KEY_BYTES) ? ERR_STATE : 0;
+    err = pair_record_devs(dev_a, dev_b, &j->srv->home->secrets->key, j->found);
+    if (err == 0) {
+        gateway->account(j->rec.i_account, ordered ? dev_a : dev_b);
+        gateway->account(j->rec.r_account, ordered ? dev_b : dev_a);
+    }
+    sodium_memzero(dev_a, sizeof(dev_a));
+    sodium_memzero(dev_b, sizeof(dev_b));
+    return err;
+}
+
 /* On the pool: the terms, the record, and what both devices will get. */
 static void draw(struct job *job)
 {
     struct open_job *j = job->ctx;
     struct pair_keys k;
 
-    j->err = open_pair(&k, &j->srv->home->secrets->key, j->found);
+    j->err = pair_record_open(&k, &j->srv->home->secrets->key, j->found);
+    if (j->err == 0)
+        j->err = take_accounts(j);
     if (j->err == 0)
         j->err = draw_terms(&j->rec.terms, &k);
     if (j->err == 0)
@@ -240,48 +240,14 @@ static void on_pair_put(struct store_op *op)
     store_op_free(op);
 }
 
-/* The record of a new pair, from what both devices brought at enrolment. */
-static int seal_new_pair(struct store_bytes *out, const struct noise_keypair *cloud,
-                         const struct store_op *got)
-{
-    uint8_t secret[KEY_BYTES], record[PAIR_RECORD_BYTES];
-    char name[VAULT_NAME_MAX + 1];
-    struct vault_plain pa = {NULL, 0, {NULL, 0}}, pb = {NULL, 0, {NULL, 0}};
-    struct pair_party first, second;
-    struct device_record a, b;
-    struct pair_keys k;
-    int err;
-
-    err = device_record_open(&a, &pa, cloud, got->u.pair.a, &got->u.pair.rec_a);
-    if (err == 0)
-        err = device_record_open(&b, &pb, cloud, got->u.pair.b, &got->u.pair.rec_b);
-    if (err != 0)
-        goto out;
-    randombytes_buf(secret, sizeof(secret));
-    first = (struct pair_party){got->u.pair.a, got->u.pair.enrolment_a, a.dev, a.canvas};
-    second = (struct pair_party){got->u.pair.b, got->u.pair.enrolment_b, b.dev, b.canvas};
-    err = pairing_make(&k, &first, &second, secret);
-    if (err == 0) {
-        pairing_encode(record, &k);
-        pair_name(name, got);
-        err = vault_seal(out, cloud->public_key, VAULT_PAIR, name,
-                         &(struct blob){record, sizeof(record)});
-    }
-    sodium_memzero(secret, sizeof(secret));
-    sodium_memzero(record, sizeof(record));
-    sodium_memzero(&k, sizeof(k));
-out:
-    vault_plain_free(&pa);
-    vault_plain_free(&pb);
-    return err;
-}
-
 /* On the pool. */
 static void make_pair(struct job *job)
 {
     struct open_job *j = job->ctx;
 
-    j->err = seal_new_pair(&j->pair, &j->srv->home->secrets->key, j->found);
+    j->err = pair_record_new(&j->pair, &j->srv->home->secrets->key, j->found);
+    if (j->err == 0)
+        j->err = take_accounts(j);
 }
 
 static void on_pair_made(struct job *job)
@@ -342,6 +308,7 @@ static void find_pair(struct conn *c, struct open_job *j)
         return;
     memcpy(op->u.pair.a, ordered ? i : r, ID_MAX + 1);
     memcpy(op->u.pair.b, ordered ? r : i, ID_MAX + 1);
+    op->u.pair.records = profile_cloud_side(j->rec.terms.choice.profile) != NULL;
     server_submit(j->srv, op);
 }
 

@@ -12,8 +12,7 @@
 #include "cloudd/states.h"
 #include "common/err.h"
 #include "common/log.h"
-#include "common/pgm.h"
-#include "common/profile.h"
+#include "common/package.h"
 #include "common/session.h"
 
 static void detach(struct stream *s)
@@ -172,8 +171,7 @@ unsigned package_check(const struct conn *c, const struct msg_package *p)
     /* A session may be older than our policy. */
     if (profile != NULL && !list_meets(&profile->suites, &c->srv->opt->suites))
         return REASON_NO_SUITE;
-    if (pgm_parse(p->image.p, p->image.len, &image) != 0 || image.width != p->width ||
-        image.height != p->height)
+    if (package_image(&image, p) != 0)
         return REASON_IMAGE;
     return REASON_NONE;
 }

@@ -105,6 +105,14 @@ int neg_write_salt(struct letters *out, const struct neg_record *rec, enum conn_
     return add_letter(out, &m);
 }
 
+/* What we made of a device's message, or else that itself. */
+static struct blob made_or_sent(const struct neg_bytes *made, const struct neg_bytes *sent)
+{
+    const struct neg_bytes *b = made->len > 0 ? made : sent;
+
+    return (struct blob){b->b, b->len};
+}
+
 int neg_write_forward(struct letters *out, const struct neg_record *rec)
 {
     struct msg m = {.type = MSG_NEG_FORWARD};
@@ -116,7 +124,7 @@ int neg_write_forward(struct letters *out, const struct neg_record *rec)
         return err;
     memcpy(m.u.neg_forward.negotiation, rec->terms.negotiation, NEG_ID_BYTES);
     m.u.neg_forward.sealed = (struct blob){sealed, len};
-    m.u.neg_forward.noise = (struct blob){rec->noise1, rec->noise1_len};
+    m.u.neg_forward.noise = made_or_sent(&rec->forwarded, &rec->asked);
     return add_letter(out, &m);
 }
 
@@ -131,8 +139,32 @@ int neg_write_result(struct letters *out, const struct neg_record *rec)
         return err;
     memcpy(m.u.neg_result.negotiation, rec->terms.negotiation, NEG_ID_BYTES);
     m.u.neg_result.sealed = (struct blob){sealed, len};
-    m.u.neg_result.noise = (struct blob){rec->noise2, rec->noise2_len};
+    m.u.neg_result.noise = made_or_sent(&rec->result, &rec->answered);
     return add_letter(out, &m);
+}
+
+int neg_write_grant(struct letters *out, const struct neg_record *rec)
+{
+    struct msg m = {.type = MSG_NEG_GRANT};
+
+    memcpy(m.u.neg_grant.negotiation, rec->terms.negotiation, NEG_ID_BYTES);
+    m.u.neg_grant.grant = (struct blob){rec->grant.b, rec->grant.len};
+    return add_letter(out, &m);
+}
+
+enum neg_due neg_due(const struct neg_record *rec, enum neg_state state)
+{
+    switch (state) {
+    case NEG_OPENED:
+        return NEG_DUE_REQUEST;
+    case NEG_ASKED:
+        return NEG_DUE_FORWARD;
+    case NEG_ANSWERED:
+        return rec->grant.len > 0 ? NEG_DUE_GRANT : NEG_DUE_RESULT;
+    case NEG_GRANTED:
+        return NEG_DUE_RESULT;
+    }
+    return NEG_DUE_REQUEST;
 }
 
 void neg_send(struct conn *c, const struct letters *letters)

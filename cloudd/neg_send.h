@@ -8,7 +8,7 @@
 #include "cloudd/conn.h"
 #include "cloudd/records.h"
 
-#define LETTER_MAX  1024
+#define LETTER_MAX  1536
 #define LETTERS_MAX 3 /* PEER, SALT, and FORWARD or RESULT */
 
 /* Messages to one device, encoded, with their sealed parts: made on the pool, sent on the loop. */
@@ -26,6 +26,12 @@ int neg_write_salt(struct letters *out, const struct neg_record *rec, enum conn_
 /* Step 3, to the responder; step 5, to the initiator. */
 int neg_write_forward(struct letters *out, const struct neg_record *rec);
 int neg_write_result(struct letters *out, const struct neg_record *rec);
+/* NEG_GRANT, to the responder. */
+int neg_write_grant(struct letters *out, const struct neg_record *rec);
+
+/* What a negotiation waits for: that one of the two devices takes this. */
+enum neg_due { NEG_DUE_REQUEST, NEG_DUE_FORWARD, NEG_DUE_GRANT, NEG_DUE_RESULT };
+enum neg_due neg_due(const struct neg_record *rec, enum neg_state state);
 
 void neg_send(struct conn *c, const struct letters *letters);
 /* Step 2 is kept. */

@@ -12,7 +12,8 @@
 
 #define RECORD_VERSION 1
 #define DEVICE_FIXED   (1 + KEY_BYTES + 2 + 2 + FX1_CANVAS + 4)
-#define NEG_RECORD_MAX 2048
+#define NEG_VERSION    2 /* 1 ended after steps 2 and 4 */
+#define NEG_RECORD_MAX 8192
 
 int device_record_seal(struct store_bytes *out, const uint8_t cloud[KEY_BYTES], const char *id,
                        const struct device_record *rec)
@@ -121,6 +122,21 @@ static void put_terms(struct wbuf *w, const struct neg_terms *t)
     put_key(w, &t->shk);
 }
 
+static void put_bytes(struct wbuf *w, const struct neg_bytes *b)
+{
+    wbuf_blob(w, &(struct blob){b->b, b->len});
+}
+
+static void put_ours(struct wbuf *w, const struct neg_record *rec)
+{
+    wbuf_bytes(w, rec->i_account, KEY_BYTES);
+    wbuf_bytes(w, rec->r_account, KEY_BYTES);
+    put_bytes(w, &rec->kept);
+    put_bytes(w, &rec->forwarded);
+    put_bytes(w, &rec->result);
+    put_bytes(w, &rec->grant);
+}
+
 int neg_record_seal(struct store_bytes *out, const uint8_t cloud[KEY_BYTES],
                     const struct neg_record *rec)
 {
@@ -132,15 +148,16 @@ int neg_record_seal(struct store_bytes *out, const uint8_t cloud[KEY_BYTES],
     memset(out, 0, sizeof(*out));
     text_hex(name, rec->terms.negotiation, NEG_ID_BYTES);
     wbuf_init(&w, plain, sizeof(plain));
-    wbuf_u8(&w, RECORD_VERSION);
+    wbuf_u8(&w, NEG_VERSION);
     wbuf_u64(&w, rec->request);
     put_terms(&w, &rec->terms);
     wbuf_bytes(&w, rec->i_key, KEY_BYTES);
     wbuf_bytes(&w, rec->r_key, KEY_BYTES);
     wbuf_u64(&w, rec->i_enrolment);
     wbuf_u64(&w, rec->r_enrolment);
-    wbuf_blob(&w, &(struct blob){rec->noise1, rec->noise1_len});
-    wbuf_blob(&w, &(struct blob){rec->noise2, rec->noise2_len});
+    put_bytes(&w, &rec->asked);
+    put_bytes(&w, &rec->answered);
+    put_ours(&w, rec);
     err = wbuf_err(&w);
     if (err == 0)
         err = vault_seal(out, cloud, VAULT_NEGOTIATION, name, &(struct blob){plain, w.len});
@@ -185,15 +202,27 @@ static int get_terms(struct rbuf *r, struct neg_terms *t)
     return bad != 0 ? ERR_MALFORMED : 0;
 }
 
-static int get_noise(struct rbuf *r, uint8_t out[NOISE_MAX], size_t *len)
+static int get_bytes(struct rbuf *r, struct neg_bytes *out)
 {
     struct blob b;
-    int err = rbuf_blob(r, &b, NOISE_MAX);
+    int err = rbuf_blob(r, &b, sizeof(out->b));
 
-    *len = b.len;
+    out->len = b.len;
     if (err == 0 && b.len > 0)
-        memcpy(out, b.p, b.len);
+        memcpy(out->b, b.p, b.len);
     return err;
+}
+
+static int get_ours(struct rbuf *r, struct neg_record *rec)
+{
+    int bad = rbuf_bytes(r, rec->i_account, KEY_BYTES);
+
+    bad |= rbuf_bytes(r, rec->r_account, KEY_BYTES);
+    bad |= get_bytes(r, &rec->kept);
+    bad |= get_bytes(r, &rec->forwarded);
+    bad |= get_bytes(r, &rec->result);
+    bad |= get_bytes(r, &rec->grant);
+    return bad != 0 ? ERR_MALFORMED : 0;
 }
 
 static int neg_record_parse(struct neg_record *rec, const struct blob *body)
@@ -205,7 +234,7 @@ static int neg_record_parse(struct neg_record *rec, const struct blob *body)
     rbuf_init(&r, body->p, body->len);
     if (rbuf_u8(&r, &version) != 0 || version == 0)
         return ERR_MALFORMED;
-    if (version > RECORD_VERSION)
+    if (version > NEG_VERSION)
         return ERR_VERSION;
     bad = rbuf_u64(&r, &rec->request);
     bad |= get_terms(&r, &rec->terms);
@@ -213,8 +242,10 @@ static int neg_record_parse(struct neg_record *rec, const struct blob *body)
     bad |= rbuf_bytes(&r, rec->r_key, KEY_BYTES);
     bad |= rbuf_u64(&r, &rec->i_enrolment);
     bad |= rbuf_u64(&r, &rec->r_enrolment);
-    bad |= get_noise(&r, rec->noise1, &rec->noise1_len);
-    bad |= get_noise(&r, rec->noise2, &rec->noise2_len);
+    bad |= get_bytes(&r, &rec->asked);
+    bad |= get_bytes(&r, &rec->answered);
+    if (version > 1)
+        bad |= get_ours(&r, rec);
     bad |= rbuf_end(&r);
     return bad != 0 ? ERR_MALFORMED : 0;
 }

@@ -21,16 +21,18 @@ struct device_record {
     struct blob scan; /* width * height */
 };
 
-#define NOISE_MAX 256
-
 /* Holds secrets: wipe after use. */
 struct neg_record {
     uint64_t request;
     struct neg_terms terms;
     uint8_t i_key[KEY_BYTES], r_key[KEY_BYTES];
     uint64_t i_enrolment, r_enrolment;
-    uint8_t noise1[NOISE_MAX], noise2[NOISE_MAX]; /* steps 2 and 4 */
-    size_t noise1_len, noise2_len;
+    struct neg_bytes asked, answered; /* of the devices' handshake: steps 2 and 4 */
+    /* In a profile whose cloud has a part in it (struct neg_gateway), else empty: what we know of
+     * both devices, what we keep between steps 2 and 4, and what we made: step 3, step 5 and the
+     * grant. It is made once, so that who asks again gets the same bytes. */
+    uint8_t i_account[KEY_BYTES], r_account[KEY_BYTES];
+    struct neg_bytes kept, forwarded, result, grant;
 };
 
 /* Seal a device's record under its id. out->p is malloc'd. ERR_NOMEM, ERR_ARG. */

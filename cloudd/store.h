@@ -91,7 +91,9 @@ struct store_bytes {
 enum neg_state {
     NEG_OPENED = 1, /* salts are out, the initiator's request is awaited */
     NEG_ASKED,      /* step 2 checked; the responder's answer is awaited */
-    NEG_ANSWERED    /* step 4 checked; the initiator's confirmation is awaited */
+    NEG_ANSWERED,   /* step 4 checked; the initiator's confirmation is awaited, or before that the
+                       responder's word that it has its grant, where there is one */
+    NEG_GRANTED     /* it has; the initiator's confirmation is awaited */
 };
 
 struct store_neg {
@@ -212,11 +214,13 @@ struct store_op {
         } revoked;
         /* a < b in strcmp order, both living. get: OK and sealed; or NOTFOUND with reason NONE and
          * both enrolments' sealed records in rec_a, rec_b, to make the pair from; or NOTFOUND with
-         * UNKNOWN_PEER. put: ALREADY gives back the one that was first in `sealed`, in the place of
-         * what was lent (which stays the caller's: keep your own pointer to it). */
+         * UNKNOWN_PEER. With `records` rec_a and rec_b come also with OK. put: ALREADY gives back
+         * the one that was first in `sealed`, in the place of what was lent (which stays the
+         * caller's: keep your own pointer to it). */
         struct {
             char a[ID_MAX + 1], b[ID_MAX + 1];
             uint64_t enrolment_a, enrolment_b;
+            int records;
             struct store_bytes sealed, rec_a, rec_b;
         } pair;
         /* put: a new id replaces any other negotiation of the same from and to (out: replaced). An
@@ -228,8 +232,8 @@ struct store_op {
             struct store_neg neg;
             int replaced;
         } neg;
-        /* list: ROLE_SEND: OPENED and ANSWERED from id; ROLE_RECV: OPENED and ASKED to id. Oldest
-         * first, at most 256. */
+        /* list: ROLE_SEND: OPENED, ANSWERED and GRANTED from id; ROLE_RECV: OPENED, ASKED and
+         * ANSWERED to id. Oldest first, at most 256. */
         struct {
             char id[ID_MAX + 1];
             enum conn_role role;

@@ -1,4 +1,4 @@
-/* store_negotiations.c - pairs, and negotiations on their way through their three states. */
+/* store_negotiations.c - pairs, and negotiations on their way through their states. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,9 +55,10 @@ int store_pair_get(struct backend *b, struct store_op *op)
     op->u.pair.enrolment_a = a;
     op->u.pair.enrolment_b = z;
     err = get_pair(b, a, z, &op->u.pair.sealed, &found);
-    if (err || found)
+    if (err || (found && !op->u.pair.records))
         return err;
-    store_answer(op, STORE_NOTFOUND, REASON_NONE);
+    if (!found)
+        store_answer(op, STORE_NOTFOUND, REASON_NONE);
     err = get_record(b, a, &op->u.pair.rec_a);
     return err ? err : get_record(b, z, &op->u.pair.rec_b);
 }
@@ -240,9 +241,9 @@ int store_neg_list(struct backend *b, struct store_op *op)
         return ERR_NOMEM;
     sql_ask(&q, b->db,
             sends ? "SELECT " NEG_COLUMNS " FROM negotiations WHERE sender = ?"
-                    " AND state IN (1, 3) ORDER BY number LIMIT 256"
+                    " AND state IN (1, 3, 4) ORDER BY number LIMIT 256"
                   : "SELECT " NEG_COLUMNS " FROM negotiations WHERE receiver = ?"
-                    " AND state IN (1, 2) ORDER BY number LIMIT 256");
+                    " AND state IN (1, 2, 3) ORDER BY number LIMIT 256");
     sql_put_text(&q, op->u.negs.id);
     while (op->u.negs.n < NEG_LIST_MAX && sql_row(&q))
         get_neg(&q, &v[op->u.negs.n++]);

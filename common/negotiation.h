@@ -38,7 +38,7 @@ struct session_keys {
 };
 
 #define NEG_SEALED_MAX    512
-#define NEG_HANDSHAKE_MAX 512 /* more than NOISE_SAVED_BYTES */
+#define NEG_HANDSHAKE_MAX 768 /* of the fields `noise`, and what is kept for the next one */
 
 /* Encode and seal any message body of messages.def (crypto_box_seal) to the key `to`. */
 int body_seal(const struct msg *m, const uint8_t to[KEY_BYTES], uint8_t *out, size_t cap,
@@ -67,10 +67,11 @@ int neg_noise_start(struct noise_handshake *hs, const struct neg_terms *t, int i
  * the reverse direction. Wipes nothing of hs. */
 int neg_session_keys(struct noise_handshake *hs, struct session_keys *out);
 
-/* The two keys of a handshake: ours and the other device's. */
+/* The keys of a handshake: ours and the other device's, and what we share with the cloud. */
 struct neg_ends {
     const struct noise_keypair *self;
     const uint8_t *peer; /* KEY_BYTES */
+    const uint8_t *dev;  /* KEY_BYTES: given at enrolment; NULL where no handshake wants it */
 };
 
 /* Bytes of a handshake of the devices: what to send, what to keep until the answer. */
@@ -93,6 +94,37 @@ struct neg_handshake {
     int (*finish)(struct session_keys *keys, const struct neg_bytes *kept,
                   const struct neg_terms *t, const struct neg_ends *ends,
                   const struct blob *answered);
+};
+
+/* The same at a cloud that has a part in it. */
+struct neg_cloud {
+    const struct noise_keypair *self;
+    uint8_t i_account[KEY_BYTES], r_account[KEY_BYTES]; /* by `account`. Secret */
+};
+
+/*
+ * What a handshake needs beside ask and finish when the cloud has a part in it; its `answer` is
+ * NULL. The cloud makes step 3 from step 2 (forward), and from step 4 the messages to both devices
+ * (settle): step 5 and NEG_GRANT, which the responder gets first. So the responder has its keys
+ * only then: `answer` gives what to keep, and granted finishes.
+ *
+ * Each leaves what it gives zeroed when it fails. ERR_AUTH when a check fails, and others of the
+ * profile's.
+ */
+struct neg_gateway {
+    /* What the cloud keeps of `dev` for a negotiation. */
+    void (*account)(uint8_t key[KEY_BYTES], const uint8_t dev[KEY_BYTES]);
+    int (*forward)(struct neg_bytes *to_responder, struct neg_bytes *kept,
+                   const struct neg_terms *t, const struct neg_cloud *cloud,
+                   const struct blob *asked);
+    int (*settle)(struct neg_bytes *to_initiator, struct neg_bytes *to_responder,
+                  const struct neg_terms *t, const struct neg_cloud *cloud,
+                  const struct neg_bytes *kept, const struct blob *answered);
+    int (*answer)(struct neg_bytes *out, struct neg_bytes *kept, const struct neg_terms *t,
+                  const struct neg_ends *ends, const struct blob *asked);
+    /* Of the terms it has what finish has, less the salt and Sk. */
+    int (*granted)(struct session_keys *keys, const struct neg_bytes *kept,
+                   const struct neg_terms *t, const struct blob *grant);
 };
 
 /* Noise_KKpsk2_25519_ChaChaPoly_BLAKE2b (neg_kkpsk2.c). */

@@ -28,10 +28,15 @@ static int encode(struct package *out, const struct msg *m)
 
 static int measure(struct package *out, const struct pgm_view *cover, struct image *stego)
 {
-    struct image before = {(int)cover->width, (int)cover->height, 1, NULL};
+    struct image before = {stego->width, stego->height, 1, NULL};
     struct image_diff diff;
-    int err = image_init(&before, before.width, before.height, 1);
+    int err;
 
+    if (cover == NULL) {
+        out->psnr_mdb = INT64_MAX;
+        return 0;
+    }
+    err = image_init(&before, before.width, before.height, 1);
     if (err != 0)
         return err;
     memcpy(before.pixels, cover->pixels, image_pixels(&before));
@@ -52,17 +57,27 @@ struct making {
     uint8_t *field, *pgm; /* malloc'd; field NULL where the message travels as it is */
 };
 
-static int begin(struct making *k, struct msg_package *p, const struct pgm_view *cover, int exact)
+static int take_cover(struct making *k, struct msg_package *p, const struct pgm_view *cover)
 {
     int err;
 
-    p->width = (uint16_t)cover->width;
-    p->height = (uint16_t)cover->height;
-    p->message_bytes = (uint32_t)p->message.len;
+    p->width = cover != NULL ? (uint16_t)cover->width : 0;
+    p->height = cover != NULL ? (uint16_t)cover->height : 0;
+    if (cover == NULL)
+        return 0;
     err = image_init(&k->stego, p->width, p->height, 1);
+    if (err == 0)
+        memcpy(k->stego.pixels, cover->pixels, image_pixels(&k->stego));
+    return err;
+}
+
+static int begin(struct making *k, struct msg_package *p, const struct pgm_view *cover, int exact)
+{
+    int err = take_cover(k, p, cover);
+
     if (err != 0)
         return err;
-    memcpy(k->stego.pixels, cover->pixels, image_pixels(&k->stego));
+    p->message_bytes = (uint32_t)p->message.len;
     if (k->profile->field_bytes != NULL) {
         p->message_bytes = (uint32_t)k->profile->field_bytes(p->message.len, exact);
         if (p->message_bytes == 0)
@@ -85,6 +100,8 @@ static int protect(struct making *k, struct msg *m, uint8_t *hidden)
         return err;
     if (k->field != NULL)
         p->message = (struct blob){k->field, p->message_bytes};
+    if (k->profile->hidden_bytes == 0)
+        return 0;
     k->profile->places(&places, k->key);
     err = stego_embed(k->stego.pixels, p->width, p->height, &places, (enum stego_code)p->codec,
                       hidden, k->profile->hidden_bytes * 8);
@@ -97,6 +114,8 @@ static int write_image(struct making *k, struct msg_package *p)
     size_t cap = PGM_HEADER_MAX + image_pixels(&k->stego), len = 0;
     int err;
 
+    if (k->stego.pixels == NULL)
+        return 0;
     k->pgm = malloc(cap);
     if (k->pgm == NULL)
         return ERR_NOMEM;
@@ -114,7 +133,7 @@ int package_make(struct package *out, struct msg *m, const struct pgm_view *cove
     int err;
 
     memset(out, 0, sizeof(*out));
-    if (k.profile == NULL)
+    if (k.profile == NULL || (k.profile->hidden_bytes == 0) != (cover == NULL))
         return ERR_ARG;
     err = begin(&k, p, cover, exact);
     if (err == 0)
@@ -137,6 +156,19 @@ int package_make(struct package *out, struct msg *m, const struct pgm_view *cove
     return err;
 }
 
+int package_image(struct pgm_view *image, const struct msg_package *p)
+{
+    const struct profile *profile = profile_find(p->profile);
+
+    memset(image, 0, sizeof(*image));
+    if (profile != NULL && profile->hidden_bytes == 0)
+        return p->image.len == 0 && p->width == 0 && p->height == 0 ? 0 : ERR_MALFORMED;
+    return pgm_parse(p->image.p, p->image.len, image) == 0 && image->width == p->width &&
+                   image->height == p->height
+               ? 0
+               : ERR_MALFORMED;
+}
+
 int package_hidden(uint8_t hidden[HIDDEN_MAX], const struct msg *m, const struct keybuf *key)
 {
     const struct profile *profile = profile_find(m->u.package.profile);
@@ -148,9 +180,10 @@ int package_hidden(uint8_t hidden[HIDDEN_MAX], const struct msg *m, const struct
     memset(hidden, 0, HIDDEN_MAX);
     if (profile == NULL)
         return ERR_ARG;
-    if (p->message_bytes != p->message.len || pgm_parse(p->image.p, p->image.len, &image) != 0 ||
-        image.width != p->width || image.height != p->height)
+    if (p->message_bytes != p->message.len || package_image(&image, p) != 0)
         return ERR_MALFORMED;
+    if (profile->hidden_bytes == 0)
+        return 0;
     profile->places(&places, key);
     err = stego_extract(image.pixels, p->width, p->height, &places, (enum stego_code)p->codec,
                         hidden, profile->hidden_bytes * 8);

@@ -26,9 +26,10 @@ struct package_opened {
 /*
  * Hide the proof of the message in the cover and encode. m is a PACKAGE with profile, codec,
  * session, direction, index, seq, from, to and message filled in; lengths and image are set here.
- * exact: do not hide the length of the message where the profile does. ERR_ARG (no such profile),
- * ERR_TOO_LARGE (the message), ERR_TOO_SMALL (the cover), ERR_NOMEM. out->hidden is secret, and in
- * `body` for who can read the places.
+ * cover NULL: for a profile that hides nothing, and for no other. exact: do not hide the length of
+ * the message where the profile does. ERR_ARG (no such profile, or a cover too many), ERR_TOO_LARGE
+ * (the message), ERR_TOO_SMALL (the cover), ERR_NOMEM. out->hidden is secret, and in `body` for who
+ * can read the places.
  */
 int package_make(struct package *out, struct msg *m, const struct pgm_view *cover,
                  const struct keybuf *key, int exact);
@@ -38,6 +39,10 @@ int package_make(struct package *out, struct msg *m, const struct pgm_view *cove
  * case. */
 int package_open(struct package_opened *out, const struct msg *m, const struct keybuf *key);
 void package_opened_free(struct package_opened *o);
+
+/* The image of a package as its header announces it; none in a profile that hides nothing, and then
+ * *image is zeroed. ERR_MALFORMED: it is another. */
+int package_image(struct pgm_view *image, const struct msg_package *p);
 
 /* Only the payload hidden in the decoded package, genuine or not: hidden_bytes of its profile, the
  * rest zero. Errors as package_open, but ERR_AUTH. */

@@ -5,7 +5,8 @@
 
 #include "common/err.h"
 
-const struct profile *const profiles[] = {&profile_auth, &profile_sealed, &profile_paper};
+const struct profile *const profiles[] = {&profile_auth, &profile_sealed, &profile_paper,
+                                          &profile_sga};
 const size_t profile_count = sizeof(profiles) / sizeof(profiles[0]);
 
 const struct profile *profile_find(uint8_t id)
@@ -40,6 +41,23 @@ void profile_set_key(struct keybuf *out, const struct keybuf *key, const uint8_t
         keybuf_append(out, key->b + KEY_BYTES, key->len - KEY_BYTES);
 }
 
+const struct neg_gateway *profile_cloud_side(uint8_t id)
+{
+    const struct profile *p = profile_find(id);
+
+    return p != NULL ? p->gateway : NULL;
+}
+
+int profile_header(uint8_t buf[PROFILE_HEADER_MAX], struct blob *header, const struct msg *m)
+{
+    struct wbuf w;
+
+    wbuf_init(&w, buf, PROFILE_HEADER_MAX);
+    msg_encode_before(m, "message", &w);
+    *header = (struct blob){buf, w.len};
+    return wbuf_err(&w);
+}
+
 int profile_ask(const struct neg_terms *t, const struct neg_ends *ends, struct neg_bytes *out,
                 struct neg_bytes *kept)
 {
@@ -57,7 +75,7 @@ int profile_answer(const struct neg_terms *t, const struct neg_ends *ends, const
     const struct profile *p = profile_find(t->choice.profile);
 
     out->len = 0;
-    if (p == NULL)
+    if (p == NULL || p->gateway != NULL)
         return ERR_ARG;
     if (p->handshake != NULL)
         return p->handshake->answer(out, keys, t, ends, asked);

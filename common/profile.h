@@ -17,7 +17,7 @@
 #include "common/stego.h"
 #include "proto/msg.h"
 
-enum profile_id { PROFILE_AUTH = 1, PROFILE_SEALED = 2, PROFILE_PAPER = 3 };
+enum profile_id { PROFILE_AUTH = 1, PROFILE_SEALED = 2, PROFILE_PAPER = 3, PROFILE_SGA = 4 };
 
 #define HIDDEN_MAX 64 /* bytes of payload in a cover */
 
@@ -38,6 +38,7 @@ struct profile {
      * carry; or from the terms alone, and then the cloud has them too.
      */
     const struct neg_handshake *handshake;
+    const struct neg_gateway *gateway; /* the cloud's part in the handshake, if it has one */
     int (*keys)(struct session_keys *out, const struct neg_terms *t);
 
     /*
@@ -51,7 +52,9 @@ struct profile {
     int (*take_key)(struct keybuf *key, struct keybuf *state);
     void (*turn)(struct keybuf *state, const uint8_t *hidden);
 
-    size_t hidden_bytes; /* payload in the cover, at most HIDDEN_MAX */
+    /* Payload in the cover, at most HIDDEN_MAX. 0: packages have no image at all, and `places`
+     * below is NULL. */
+    size_t hidden_bytes;
     void (*places)(struct stego_keys *out, const struct keybuf *key); /* where it hides */
 
     /* Bytes of the package's field `message` for a message of so many, 0 when it is too long;
@@ -92,13 +95,21 @@ const struct profile *profile_find(uint8_t id);
 const struct profile *profile_by_name(const char *name);
 /* The longest message that it takes, in bytes. */
 size_t profile_message_max(const struct profile *p);
+/* Its row's part for the cloud; NULL when there is none, as for no profile. */
+const struct neg_gateway *profile_cloud_side(uint8_t id);
 
 /* set_key of the rows whose message keys begin with KEY_BYTES of secret; the rest is copied. */
 void profile_set_key(struct keybuf *out, const struct keybuf *key, const uint8_t secret[KEY_BYTES]);
 
-/* ask, answer and finish of the chosen profile's handshake (negotiation.h); without one nothing
- * travels, and answer and finish make the keys from the terms. ERR_AUTH when something travelled;
- * ERR_ARG when there is no such profile. */
+#define PROFILE_HEADER_MAX 256
+
+/* The header of the PACKAGE m, as it is authenticated: the fields before `message`. It lies in
+ * buf. */
+int profile_header(uint8_t buf[PROFILE_HEADER_MAX], struct blob *header, const struct msg *m);
+
+/* ask, answer and finish of the chosen profile's handshake (negotiation.h), one without gateway as
+ * far as answer goes; without a handshake nothing travels, and answer and finish make the keys from
+ * the terms. ERR_AUTH when something travelled; ERR_ARG when there is no such profile. */
 int profile_ask(const struct neg_terms *t, const struct neg_ends *ends, struct neg_bytes *out,
                 struct neg_bytes *kept);
 int profile_answer(const struct neg_terms *t, const struct neg_ends *ends, const struct blob *asked,
@@ -113,5 +124,7 @@ extern const struct profile profile_auth;
 extern const struct profile profile_sealed;
 /* profile_paper.c: MACLESS and the turning keys of Al Sibahee 2020, as printed. */
 extern const struct profile profile_paper;
+/* profile_sga.c: the three-party key exchange of Chen 2016, as printed; no cover. */
+extern const struct profile profile_sga;
 
 #endif

@@ -15,8 +15,6 @@
 #include "common/session.h"
 #include "common/suite.h"
 
-#define HEADER_MAX 256
-
 static int take_key(struct keybuf *key, struct keybuf *state)
 {
     uint8_t seed[KEY_BYTES];
@@ -39,18 +37,17 @@ static int make_tag(uint8_t tag[MAC_BYTES], const struct keybuf *key,
                     const uint8_t nonce[NONCE_BYTES], const struct msg *m,
                     const struct blob *message)
 {
-    uint8_t header[HEADER_MAX], mk[KEY_BYTES];
-    struct wbuf w;
+    uint8_t buf[PROFILE_HEADER_MAX], mk[KEY_BYTES];
+    struct blob header;
     struct kdf h;
+    int err = profile_header(buf, &header, m);
 
-    wbuf_init(&w, header, sizeof(header));
-    msg_encode_before(m, "message", &w);
-    if (wbuf_err(&w) != 0)
-        return wbuf_err(&w);
+    if (err != 0)
+        return err;
     kdf_derive(mk, KEY_BYTES, key->b, "inkpost auth mk", NULL, 0);
     kdf_init(&h, mk, KEY_BYTES, "inkpost auth tag", MAC_BYTES);
     kdf_field(&h, nonce, NONCE_BYTES);
-    kdf_field(&h, header, w.len);
+    kdf_field(&h, header.p, header.len);
     kdf_field(&h, message->p, message->len);
     kdf_final(&h, tag, MAC_BYTES);
     sodium_memzero(mk, sizeof(mk));

@@ -17,7 +17,6 @@
 #include "common/session.h"
 #include "common/suite.h"
 
-#define HEADER_MAX 256
 #define ONCE_BYTES 64 /* the suite's key, then its nonce */
 
 _Static_assert(SUITE_KEY_MAX + SUITE_NONCE_MAX <= ONCE_BYTES, "one hash gives key and nonce");
@@ -97,24 +96,13 @@ static void derive_once(uint8_t once[ONCE_BYTES], const struct keybuf *key,
     sodium_memzero(mk, sizeof(mk));
 }
 
-/* The header, which the suite authenticates beside the message. */
-static int encode_header(uint8_t buf[HEADER_MAX], struct blob *header, const struct msg *m)
-{
-    struct wbuf w;
-
-    wbuf_init(&w, buf, HEADER_MAX);
-    msg_encode_before(m, "message", &w);
-    *header = (struct blob){buf, w.len};
-    return wbuf_err(&w);
-}
-
 static int make(const struct keybuf *key, const struct msg *m, const struct blob *message,
                 uint8_t *field, uint8_t *hidden)
 {
     const struct suite *s = suite_of(key);
-    uint8_t once[ONCE_BYTES], buf[HEADER_MAX];
+    uint8_t once[ONCE_BYTES], buf[PROFILE_HEADER_MAX];
     struct blob plain = {field, m->u.package.message_bytes}, header;
-    int err = s != NULL ? encode_header(buf, &header, m) : ERR_ARG;
+    int err = s != NULL ? profile_header(buf, &header, m) : ERR_ARG;
 
     if (err != 0)
         return err;
@@ -133,9 +121,9 @@ static int open(const struct keybuf *key, const struct msg *m, const uint8_t *hi
 {
     const struct suite *s = suite_of(key);
     const struct blob *field = &m->u.package.message;
-    uint8_t once[ONCE_BYTES], buf[HEADER_MAX];
+    uint8_t once[ONCE_BYTES], buf[PROFILE_HEADER_MAX];
     struct blob header;
-    int err = s != NULL ? encode_header(buf, &header, m) : ERR_ARG;
+    int err = s != NULL ? profile_header(buf, &header, m) : ERR_ARG;
 
     *len = 0;
     if (err != 0)

@@ -256,7 +256,7 @@ int sga_a4_forward(struct sga_cloud *c, const struct noise_keypair *cloud, const
     int err;
 
     out->len = 0;
-    if (c->step != SGA_A2)
+    if (c->step != SGA_A2 && c->step != SGA_A2_B2)
         return ERR_STATE;
     err = body_open(&m, MSG_SGA_ANSWER, in, cloud, plain, sizeof(plain));
     if (err == 0)
@@ -265,7 +265,7 @@ int sga_a4_forward(struct sga_cloud *c, const struct noise_keypair *cloud, const
         err = sga_encrypt_msg(c->terms.suite, c->i_kt, &m, out);
     if (err == 0) {
         sga_xor(c->r_kt, m.u.sga_answer.masked, c->i_kt);
-        c->step = SGA_A4;
+        c->step = c->step == SGA_A2 ? SGA_A4 : SGA_B2;
     }
     sodium_memzero(plain, sizeof(plain));
     sodium_memzero(&m, sizeof(m));
@@ -278,14 +278,14 @@ int sga_a5_accept(struct sga_device *d, const struct blob *in)
     struct msg m;
     int err;
 
-    if (d->step != SGA_A1)
+    if (d->step != SGA_A1 && d->step != SGA_A1_B1)
         return ERR_STATE;
     err = sga_decrypt_msg(&m, MSG_SGA_ANSWER, d->terms.suite, d->kt, in, &plain);
     if (err == 0)
         err = check_answer(&d->terms, &m.u.sga_answer);
     if (err == 0) {
         sga_xor(d->peer_kt, m.u.sga_answer.masked, d->kt);
-        d->step = SGA_A5;
+        d->step = d->step == SGA_A1 ? SGA_A5 : SGA_B1;
     }
     sodium_memzero(&plain, sizeof(plain));
     sodium_memzero(&m, sizeof(m));

@@ -56,7 +56,9 @@ struct sga_terms {
 enum sga_step {
     SGA_START,
     SGA_A1,
+    SGA_A1_B1, /* both at once, in the run of one round */
     SGA_A2,
+    SGA_A2_B2, /* the same at the cloud */
     SGA_A3_OPENED,
     SGA_A3,
     SGA_A4,
@@ -128,6 +130,18 @@ int sga_b4_check(struct sga_cloud *c, const struct sga_pair *pair,
 /* B5 and B6: the cloud draws R_s; what each device gets. Ends the run: *c is wiped but for its
  * step. */
 int sga_b5_grant(struct sga_cloud *c, struct sga_body *to_initiator, struct sga_body *to_responder);
+/*
+ * The same in one round, each message of B1 to B3 with that of A1 to A3. Nothing in the print
+ * stands against it: B1 needs only the initiator's own temporary key, and B2 says nothing that A2
+ * does not say. B1 follows A1, B2 follows A2 and keeps the share, B3 follows A3; A4 and A5 come
+ * after them and go on to B4 and B7.
+ */
+int sga_b1_share_at_once(struct sga_device *d, const struct sga_account *self,
+                         struct sga_body *out);
+int sga_b2_keep(struct sga_cloud *c, const struct blob *in);
+int sga_b3_share_at_once(struct sga_device *d, const struct sga_account *self,
+                         struct sga_body *out);
+
 /* B7: either device checks the hash and computes the session key. Ends the
  * run: *d is wiped but for its step. */
 int sga_b7_key(struct sga_device *d, const struct blob *in, uint8_t key[KEY_BYTES]);

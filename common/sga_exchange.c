@@ -70,6 +70,31 @@ int sga_b1_share(struct sga_device *d, const struct sga_account *self, struct sg
     return d->step == SGA_A5 ? make_share(d, self, SGA_B1, out) : ERR_STATE;
 }
 
+int sga_b1_share_at_once(struct sga_device *d, const struct sga_account *self,
+                         struct sga_body *out)
+{
+    out->len = 0;
+    return d->step == SGA_A1 ? make_share(d, self, SGA_A1_B1, out) : ERR_STATE;
+}
+
+int sga_b2_keep(struct sga_cloud *c, const struct blob *in)
+{
+    struct sga_body plain = {0};
+    struct msg m;
+    int err;
+
+    if (c->step != SGA_A2)
+        return ERR_STATE;
+    err = sga_decrypt_msg(&m, MSG_SGA_SHARE, c->terms.suite, c->i_kt, in, &plain);
+    if (err == 0) {
+        c->i_share = plain;
+        c->step = SGA_A2_B2;
+    }
+    sodium_memzero(&plain, sizeof(plain));
+    sodium_memzero(&m, sizeof(m));
+    return err;
+}
+
 int sga_b2_invite(struct sga_cloud *c, const struct blob *in, struct sga_body *out)
 {
     struct sga_body plain = {0};
@@ -113,6 +138,13 @@ int sga_b3_share(struct sga_device *d, const struct sga_account *self, const str
     if (err == 0 && sga_names_differ(&d->terms, b->initiator, b->responder, b->gateway))
         err = ERR_AUTH;
     return err != 0 ? err : make_share(d, self, SGA_B3, out);
+}
+
+int sga_b3_share_at_once(struct sga_device *d, const struct sga_account *self,
+                         struct sga_body *out)
+{
+    out->len = 0;
+    return d->step == SGA_A3 ? make_share(d, self, SGA_B3, out) : ERR_STATE;
 }
 
 /* The equations of B4 for one device: N out of E_k(N XOR k_d), K = r N, f_K(N). */

@@ -267,13 +267,13 @@ local MESSAGES = {
     [0x23] = {
         name = "NEG_REQUEST",
         doc = "step 2",
-        cap = 1024,
+        cap = 1536,
         cloud = { "SEND" },
         device = { },
         fields = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
             { name = "sealed", kind = "blob", size = 512, doc = "NEG_BODY sealed to the cloud" },
-            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 1; empty in a profile without a handshake" },
+            { name = "noise", kind = "blob", size = 768, doc = "Noise KKpsk2 message 1, or as the profile has it; empty in one without a handshake" },
         },
     },
     [0x24] = {
@@ -289,38 +289,38 @@ local MESSAGES = {
     [0x25] = {
         name = "NEG_FORWARD",
         doc = "step 3",
-        cap = 1024,
+        cap = 1536,
         cloud = { },
         device = { "RECV" },
         fields = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
             { name = "sealed", kind = "blob", size = 512, doc = "NEG_BODY sealed to the responder" },
-            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 1; empty in a profile without a handshake" },
+            { name = "noise", kind = "blob", size = 768, doc = "as in step 2, or what the cloud made of that" },
         },
     },
     [0x26] = {
         name = "NEG_ANSWER",
         doc = "step 4",
-        cap = 1024,
+        cap = 1536,
         cloud = { "RECV" },
         device = { },
         fields = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
             { name = "reason", kind = "u16", size = 0, doc = "0 accepted, else why not" },
             { name = "sealed", kind = "blob", size = 512, doc = "NEG_BODY sealed to the cloud; empty when not accepted" },
-            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 2; empty when not accepted, or without a handshake" },
+            { name = "noise", kind = "blob", size = 768, doc = "Noise KKpsk2 message 2, or as the profile has it; empty when not accepted, or without a handshake" },
         },
     },
     [0x27] = {
         name = "NEG_RESULT",
         doc = "step 5",
-        cap = 1024,
+        cap = 1536,
         cloud = { },
         device = { "SEND" },
         fields = {
             { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
             { name = "sealed", kind = "blob", size = 512, doc = "NEG_BODY sealed to the initiator" },
-            { name = "noise", kind = "blob", size = 256, doc = "Noise KKpsk2 message 2; empty in a profile without a handshake" },
+            { name = "noise", kind = "blob", size = 768, doc = "as in step 4, or what the cloud made of that" },
         },
     },
     [0x28] = {
@@ -351,6 +351,27 @@ local MESSAGES = {
             { name = "allowed", kind = "list", size = 0, doc = "suites that the cloud allows" },
         },
     },
+    [0x2a] = {
+        name = "NEG_GRANT",
+        doc = "before step 5, in a profile whose cloud has a part in the key: the responder's half of what the cloud made",
+        cap = 512,
+        cloud = { },
+        device = { "RECV" },
+        fields = {
+            { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
+            { name = "grant", kind = "blob", size = 256, doc = "as the profile has it" },
+        },
+    },
+    [0x2b] = {
+        name = "NEG_GRANTED",
+        doc = "the responder has its key; only now step 5 follows",
+        cap = 32,
+        cloud = { "RECV" },
+        device = { },
+        fields = {
+            { name = "negotiation", kind = "bytes", size = 16, doc = "T" },
+        },
+    },
     [0x30] = {
         name = "PACKAGE",
         doc = "one message; the fields before `message` are the authenticated header",
@@ -359,7 +380,7 @@ local MESSAGES = {
         device = { "RECV" },
         fields = {
             { name = "profile", kind = "u8", size = 0, doc = "profile of the session" },
-            { name = "codec", kind = "u8", size = 0, doc = "stego code of the image" },
+            { name = "codec", kind = "u8", size = 0, doc = "stego code of the image, 0 without one" },
             { name = "session", kind = "bytes", size = 32, doc = "session" },
             { name = "direction", kind = "u8", size = 0, doc = "0: from the session's initiator" },
             { name = "index", kind = "u64", size = 0, doc = "n, counted from 0 in the session" },
@@ -370,7 +391,7 @@ local MESSAGES = {
             { name = "width", kind = "u16", size = 0, doc = "of the image, pixels" },
             { name = "height", kind = "u16", size = 0, doc = "of the image, pixels" },
             { name = "message", kind = "blob", size = 1048576, doc = "the message" },
-            { name = "image", kind = "blob", size = 1048596, doc = "stego image, PGM (P5)" },
+            { name = "image", kind = "blob", size = 1048596, doc = "stego image, PGM (P5); empty, with width and height 0, in a profile that hides nothing" },
         },
     },
     [0x31] = {

@@ -254,7 +254,7 @@ static int check_set(const struct sending *s, const struct message_kind *kind)
 {
     if (s->n < 2 || kind->profile->set_key != NULL)
         return 0;
-    return fail(EXIT_USAGE, "--profile %s: its keys turn by each message of one pair, so a message "
+    return fail(EXIT_USAGE, "--profile %s: its keys belong to one pair of devices, so a message "
                             "cannot go to several receivers; send it to each by itself",
                 kind->profile->name);
 }
@@ -290,20 +290,36 @@ static int queue_all(struct sending *s, const struct message_kind *kind,
     return 0;
 }
 
+static int take_cover(const struct sending *s, const struct message_kind *kind,
+                      struct out_bytes *cover)
+{
+    const char *path = s->o->cover;
+    size_t bits = kind->profile->hidden_bytes * 8;
+    char why[WHY_MAX];
+
+    if (bits == 0) {
+        if (path != NULL)
+            fprintf(stderr, "sds send: the profile %s hides nothing; --cover is not used\n",
+                    kind->profile->name);
+        return 0;
+    }
+    if (path == NULL)
+        return fail(EXIT_USAGE, "--cover IMAGE is missing: the picture that carries the tag");
+    if (cover_load(cover, path, kind->code, bits, why, sizeof(why)) != 0)
+        return fail(EXIT_FAILED, "%s", why);
+    return 0;
+}
+
 static int start(struct sending *s, const struct message_kind *kind)
 {
     static const struct sender_handlers handlers = {
         .status = on_status, .trouble = on_trouble, .phase = on_phase, .down = on_down,
         .stopped = on_stopped};
     struct out_bytes message = {0}, cover = {0};
-    char why[WHY_MAX];
     int code = read_message(s->o, kind, &message);
 
-    if (code == 0 && s->o->cover == NULL)
-        code = fail(EXIT_USAGE, "--cover IMAGE is missing: the picture that carries the tag");
-    if (code == 0 && cover_load(&cover, s->o->cover, kind->code, kind->profile->hidden_bytes * 8,
-                                why, sizeof(why)) != 0)
-        code = fail(EXIT_FAILED, "%s", why);
+    if (code == 0)
+        code = take_cover(s, kind, &cover);
     if (code == 0)
         s->sender = sender_new(&(struct sender_config){.base = s->device.base,
                                                        .db = s->device.db,

@@ -47,6 +47,10 @@ static void update_reading(struct feed *f)
 
 static const struct out_bytes *take_cover(struct feed *f)
 {
+    static const struct out_bytes none;
+
+    if (f->covers.n == 0)
+        return &none;
     if (f->covers_used == f->covers.n)
         fprintf(stderr,
                 "%s run: all %zu covers are used; they repeat from here. Two pictures of "
@@ -193,7 +197,8 @@ static int prepare(struct feed *f)
         return fail(EXIT_USAGE, "--to %s: an id is 1 to %d of a-z 0-9 . _ -", c->to, ID_MAX);
     if (c->to != NULL && strcmp(c->to, c->device->home.id) == 0)
         return fail(EXIT_USAGE, "--to %s is this device itself", c->to);
-    if (cover_set_load(&f->covers, c->covers, c->kind.code, c->kind.profile->hidden_bytes * 8, why,
+    if (c->kind.profile->hidden_bytes > 0 &&
+        cover_set_load(&f->covers, c->covers, c->kind.code, c->kind.profile->hidden_bytes * 8, why,
                        sizeof(why)) != 0)
         return fail(EXIT_FAILED, "%s", why);
     if (outbox_count(c->device->db, c->to, &queued, &packed) != 0)

@@ -31,7 +31,7 @@ struct feed_config {
     const struct device *device;
     struct sender *sender;
     struct message_kind kind;
-    const char *covers; /* the folder */
+    const char *covers; /* the folder; NULL when the kind needs none */
     const char *to;     /* who gets every line; NULL: who was last named by feed_address() */
     int fd;             /* where the lines come from */
     const struct feed_handlers *handlers;

@@ -44,6 +44,17 @@ int recv_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES],
     return found_or(found, sql_end(&q));
 }
 
+int recv_session_is_made(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES])
+{
+    struct sql_query q;
+    int found;
+
+    sql_ask(&q, db, "SELECT 1 FROM recv_session WHERE negotiation = ? LIMIT 1");
+    sql_put_bytes(&q, negotiation, NEG_ID_BYTES);
+    found = sql_row(&q);
+    return found_or(found, sql_end(&q));
+}
+
 /* A peer that negotiates without end must not fill the disk. */
 static int bound_provisional(struct sql *db, const char *peer)
 {
@@ -120,6 +131,29 @@ int recv_session_retire_others(struct sql *db, const struct recv_session *s, int
     return sql_do(&q);
 }
 
+int recv_ungranted_delete(struct sql *db, const char *peer)
+{
+    struct sql_query q;
+
+    sql_ask(&q, db, "DELETE FROM recv_ungranted WHERE peer = ?");
+    sql_put_text(&q, peer);
+    return sql_do(&q);
+}
+
+/* With the answer that led to it. */
+static int forget_ungranted(struct sql *db, const char *peer)
+{
+    struct sql_query q;
+    int err;
+
+    sql_ask(&q, db,
+            "DELETE FROM recv_answer WHERE negotiation IN"
+            " (SELECT negotiation FROM recv_ungranted WHERE peer = ?)");
+    sql_put_text(&q, peer);
+    err = sql_do(&q);
+    return err != 0 ? err : recv_ungranted_delete(db, peer);
+}
+
 int recv_session_delete_peer(struct sql *db, const char *peer)
 {
     struct sql_query q;
@@ -134,7 +168,8 @@ int recv_session_delete_peer(struct sql *db, const char *peer)
         return err;
     sql_ask(&q, db, "DELETE FROM recv_session WHERE peer = ?");
     sql_put_text(&q, peer);
-    return sql_do(&q);
+    err = sql_do(&q);
+    return err != 0 ? err : forget_ungranted(db, peer);
 }
 
 int recv_session_delete(struct sql *db, const struct recv_session *s)
@@ -181,6 +216,50 @@ int recv_answer_put(struct sql *db, const struct recv_answer *a)
     sql_put_bytes(&q, a->request, DIGEST_BYTES);
     sql_put_bytes(&q, a->body, a->len);
     sql_put_i64(&q, a->created);
+    return sql_do(&q);
+}
+
+int recv_ungranted_get(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES],
+                       struct recv_ungranted *u)
+{
+    struct sql_query q;
+    int found;
+
+    memset(u, 0, sizeof(*u));
+    sql_ask(&q, db,
+            "SELECT peer, negotiation, enrolment, profile, suite, kept, created"
+            " FROM recv_ungranted WHERE negotiation = ?");
+    sql_put_bytes(&q, negotiation, NEG_ID_BYTES);
+    found = sql_row(&q);
+    if (found) {
+        sql_get_text(&q, u->peer, sizeof(u->peer));
+        sql_get_fixed(&q, u->negotiation, NEG_ID_BYTES);
+        u->enrolment = sql_get_u64(&q);
+        u->profile = (uint8_t)sql_get_i64(&q);
+        u->suite = (uint8_t)sql_get_i64(&q);
+        u->kept.len = sql_get_short(&q, u->kept.b, sizeof(u->kept.b));
+        u->created = sql_get_i64(&q);
+    }
+    return found_or(found, sql_end(&q));
+}
+
+int recv_ungranted_put(struct sql *db, const struct recv_ungranted *u)
+{
+    struct sql_query q;
+    int err = forget_ungranted(db, u->peer);
+
+    if (err != 0)
+        return err;
+    sql_ask(&q, db,
+            "INSERT INTO recv_ungranted (peer, negotiation, enrolment, profile, suite, kept,"
+            " created) VALUES (?, ?, ?, ?, ?, ?, ?)");
+    sql_put_text(&q, u->peer);
+    sql_put_bytes(&q, u->negotiation, NEG_ID_BYTES);
+    sql_put_u64(&q, u->enrolment);
+    sql_put_i64(&q, u->profile);
+    sql_put_i64(&q, u->suite);
+    sql_put_bytes(&q, u->kept.b, u->kept.len);
+    sql_put_i64(&q, u->created);
     return sql_do(&q);
 }
 

@@ -141,6 +141,9 @@ static int purge(struct sql *db, int64_t now)
 
     err = purge_before(db, "DELETE FROM recv_answer WHERE created < ?", now - ANSWER_DAYS * DAY_US);
     if (err == 0)
+        err = purge_before(db, "DELETE FROM recv_ungranted WHERE created < ?",
+                           now - ANSWER_DAYS * DAY_US);
+    if (err == 0)
         /* Its sender may have gone on with it, beside the later one, as long as it may be used. */
         err = purge_before(db, "DELETE FROM recv_session WHERE retired > 0 AND retired < ?",
                            now - kept - INT64_C(1000000) * SESSION_AGE_MAX);

@@ -14,7 +14,7 @@
 #include "common/agent/state.h"
 #include "common/negotiation.h"
 
-#define ANSWER_MAX      1024 /* bytes of a NEG_ANSWER body */
+#define ANSWER_MAX      1536 /* bytes of a NEG_ANSWER body */
 #define ANSWER_DAYS     7    /* an initiator keeps its handshake no longer */
 #define PROVISIONAL_MAX 64   /* sessions of one peer that no package has used yet */
 #define INBOX_STEGO_MAX PATH_MAX
@@ -42,6 +42,16 @@ struct recv_answer {
     int64_t created;
 };
 
+/* What the responder keeps between its answer and the cloud's grant. Holds secrets. */
+struct recv_ungranted {
+    char peer[ID_MAX + 1];
+    uint8_t negotiation[NEG_ID_BYTES];
+    uint64_t enrolment; /* of the peer */
+    uint8_t profile, suite;
+    struct neg_bytes kept;
+    int64_t created;
+};
+
 /* A verified message. */
 struct inbox_record {
     int64_t id; /* grows in the order in which messages were verified */
@@ -63,6 +73,8 @@ struct inbox_record {
 
 int recv_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES],
                      struct recv_session *s);
+/* Is there one that this negotiation made? 0 or ERR_NOTFOUND. */
+int recv_session_is_made(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES]);
 /* Add; of the peer's unused sessions only the newest PROVISIONAL_MAX are kept. */
 int recv_session_put(struct sql *db, const struct recv_session *s);
 /* Save state, next index and first use. */
@@ -76,6 +88,12 @@ int recv_session_delete_peer(struct sql *db, const char *peer);
 
 int recv_answer_get(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES], struct recv_answer *a);
 int recv_answer_put(struct sql *db, const struct recv_answer *a);
+
+/* One a peer, as at the cloud: put forgets an earlier one, with its answer. */
+int recv_ungranted_get(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES],
+                       struct recv_ungranted *u);
+int recv_ungranted_put(struct sql *db, const struct recv_ungranted *u);
+int recv_ungranted_delete(struct sql *db, const char *peer);
 
 /* Keys of indices that were passed over, and digests of packages that were verified. */
 int recv_skipped_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES], uint64_t index,

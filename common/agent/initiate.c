@@ -163,7 +163,7 @@ static int take_terms(struct stream *s, const struct msg_salt *m, struct neg_ter
 static int make_request(struct stream *s, const struct neg_terms *t, struct out_negotiation *n)
 {
     const struct home *home = s->sender->config.home;
-    struct neg_ends ends = {&home->secrets->key, s->key};
+    struct neg_ends ends = {&home->secrets->key, s->key, home->secrets->dev};
     struct msg m = {.type = MSG_NEG_REQUEST};
     uint8_t sealed[NEG_SEALED_MAX];
     struct neg_bytes asked;
@@ -266,7 +266,7 @@ static int finish(struct sender *sender, const struct out_negotiation *n,
                   const struct msg_neg_result *m, struct out_session *out)
 {
     const struct home *home = sender->config.home;
-    struct neg_ends ends = {&home->secrets->key, NULL};
+    struct neg_ends ends = {&home->secrets->key, NULL, home->secrets->dev};
     struct neg_terms t = {.choice = n->choice, .sk = n->sk, .shk = n->shk};
     int err;
 

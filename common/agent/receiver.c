@@ -210,6 +210,22 @@ static int on_forward(struct receiver *r, const struct msg_neg_forward *m)
     return err;
 }
 
+static int on_grant(struct receiver *r, const struct msg_neg_grant *m)
+{
+    struct msg granted = {.type = MSG_NEG_GRANTED};
+    struct recv_answer refusal;
+    int err = respond_on_grant(&r->responder, m, &refusal);
+
+    if (err != 0)
+        return err;
+    memcpy(granted.u.neg_granted.negotiation, m->negotiation, NEG_ID_BYTES);
+    if (refusal.len > 0)
+        link_send_body(r->link, MSG_NEG_ANSWER, refusal.body, refusal.len);
+    else
+        link_send(r->link, &granted);
+    return 0;
+}
+
 static void on_error(struct receiver *r, const struct msg_error *m)
 {
     char text[WHY_MAX];
@@ -235,6 +251,8 @@ static int dispatch(struct receiver *r, const struct msg *m)
         return respond_on_salt(&r->responder, &m->u.salt);
     if (m->type == MSG_NEG_FORWARD)
         return on_forward(r, &m->u.neg_forward);
+    if (m->type == MSG_NEG_GRANT)
+        return on_grant(r, &m->u.neg_grant);
     if (m->type == MSG_NEG_CONFIRM)
         return respond_on_confirm(&r->responder, &m->u.neg_confirm);
     if (m->type == MSG_NEG_REJECT)

@@ -1,7 +1,7 @@
 /*
- * receiving.h - private to the receiving engine: receiver.c (the loop), respond.c (the responder's
- * side of a negotiation) and deliver.c (packages). The latter two know no network: they work on the
- * device's state and on decoded messages, and return what is to be said.
+ * receiving.h - private to the receiving engine: receiver.c (the loop), respond.c and grant.c (the
+ * responder's side of a negotiation) and deliver.c (packages). All but the first know no network:
+ * they work on the device's state and on decoded messages, and return what is to be said.
  */
 #ifndef INKPOST_AGENT_RECEIVING_H
 #define INKPOST_AGENT_RECEIVING_H
@@ -97,7 +97,17 @@ int respond_on_salt(struct responder *r, const struct msg_salt *m);
 /* Step 3 to step 4: `answer` is the NEG_ANSWER to send, saved already; len 0: say nothing. */
 int respond_on_forward(struct responder *r, const struct msg_neg_forward *m,
                        struct recv_answer *answer);
+/* NEG_GRANT, in a profile whose cloud has a part in the key: make the session and save it
+ * (grant.c). refusal->len 0: the cloud is to hear NEG_GRANTED, also after a repeated grant. */
+int respond_on_grant(struct responder *r, const struct msg_neg_grant *m,
+                     struct recv_answer *refusal);
 int respond_on_confirm(struct responder *r, const struct msg_neg_confirm *m);
 void respond_on_reject(struct responder *r, const struct msg_neg_reject *m);
+
+/* For respond.c and grant.c: one line for people; a NEG_ANSWER that refuses, whose T is set. */
+void respond_note(const struct responder *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+int respond_refuse(const struct responder *r, const char *peer, unsigned reason,
+                   struct recv_answer *a);
 
 #endif

@@ -24,8 +24,9 @@ static void print_json(const struct out_item *item, enum out_status status, unsi
         printf(",\"suite\":\"%s\"", suite != NULL ? suite->name : "unknown");
         if (item->psnr_mdb != INT64_MAX)
             printf(",\"psnr_db\":%.2f", (double)item->psnr_mdb / 1000);
-        printf(",\"changed_pixels\":%llu,\"embed_us\":%lld",
-               (unsigned long long)item->changed_pixels, (long long)item->embed_us);
+        if (p == NULL || p->hidden_bytes > 0)
+            printf(",\"changed_pixels\":%llu,\"embed_us\":%lld",
+                   (unsigned long long)item->changed_pixels, (long long)item->embed_us);
     }
     if (item->accepted_at != 0)
         printf(",\"accepted_us\":%lld", (long long)(item->accepted_at - item->queued_at));
@@ -38,13 +39,15 @@ static void print_json(const struct out_item *item, enum out_status status, unsi
 
 static void print_text(const struct out_item *item, enum out_status status, unsigned reason)
 {
+    const struct profile *p = profile_find(item->profile);
     char hex[2 * SESSION_ID_BYTES + 1];
 
     printf("%s: %s", item->peer, out_status_name(status));
     if (item->state != OUT_QUEUED) {
         text_hex(hex, item->session, SESSION_ID_BYTES);
-        printf(", message %llu of session %.16s, %llu pixels changed",
-               (unsigned long long)item->index, hex, (unsigned long long)item->changed_pixels);
+        printf(", message %llu of session %.16s", (unsigned long long)item->index, hex);
+        if (p == NULL || p->hidden_bytes > 0)
+            printf(", %llu pixels changed", (unsigned long long)item->changed_pixels);
         if (item->psnr_mdb != INT64_MAX)
             printf(" (%.2f dB)", (double)item->psnr_mdb / 1000);
     }

@@ -22,10 +22,7 @@
 #include "common/session.h"
 #include "common/suite.h"
 
-static void note(const struct responder *r, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void note(const struct responder *r, const char *fmt, ...)
+void respond_note(const struct responder *r, const char *fmt, ...)
 {
     char text[WHY_MAX];
     va_list ap;
@@ -125,10 +122,11 @@ static void note_changed_key(const struct responder *r, const struct msg_peer *m
         key_fingerprint(old, known.key);
     key_fingerprint(new, m->key);
     text_hex(hex, m->key, KEY_BYTES);
-    note(r,
-         "the key of %s is not the one on record, so its sessions are refused. On record: %s. "
-         "Now: %s. If %s says that the new one is right: sdr peers --accept-key %s=%s",
-         m->peer, old, new, m->peer, m->peer, hex);
+    respond_note(
+        r,
+        "the key of %s is not the one on record, so its sessions are refused. On record: %s. "
+        "Now: %s. If %s says that the new one is right: sdr peers --accept-key %s=%s",
+        m->peer, old, new, m->peer, m->peer, hex);
 }
 
 /* The pair key, sealed to us and about this peer. */
@@ -163,7 +161,7 @@ int respond_on_peer(struct responder *r, const struct msg_peer *m)
     }
     if (open_pair(r, m, &met->shk) != 0) {
         met->reason = REASON_CHECK_FAILED;
-        note(r, "the cloud's introduction of %s cannot be opened", m->peer);
+        respond_note(r, "the cloud's introduction of %s cannot be opened", m->peer);
         return 0;
     }
     err = peer_meet(r->db, m->peer, m->key, m->enrolment, &is_new);
@@ -178,8 +176,8 @@ int respond_on_peer(struct responder *r, const struct msg_peer *m)
     }
     if (is_new) {
         key_fingerprint(fingerprint, m->key);
-        note(r, "%s is new to this device; its key is remembered, compare: %s", m->peer,
-             fingerprint);
+        respond_note(r, "%s is new to this device; its key is remembered, compare: %s", m->peer,
+                     fingerprint);
     }
     return 0;
 }
@@ -240,7 +238,7 @@ static void note_policy(const struct responder *r, const struct list *allowed)
     if (list_covers(allowed, &r->offer->suites))
         return;
     suite_list_text(names, allowed);
-    note(r, "the cloud allows only these suites: %s", names);
+    respond_note(r, "the cloud allows only these suites: %s", names);
 }
 
 int respond_on_salt(struct responder *r, const struct msg_salt *m)
@@ -280,24 +278,62 @@ static int encode_answer(struct recv_answer *a, const struct msg_neg_answer *fie
     return wbuf_err(&w);
 }
 
-static int refuse(const struct responder *r, const char *peer, unsigned reason,
-                  struct recv_answer *a)
+int respond_refuse(const struct responder *r, const char *peer, unsigned reason,
+                   struct recv_answer *a)
 {
     struct msg_neg_answer fields = {.reason = (uint16_t)reason};
 
-    note(r, "a session with %s was refused: %s", peer, reason_text(reason));
+    respond_note(r, "a session with %s was refused: %s", peer, reason_text(reason));
     memcpy(fields.negotiation, a->negotiation, NEG_ID_BYTES);
     return encode_answer(a, &fields);
 }
 
-/* Session and answer, both or none. */
-static int save_both(struct sql *db, const struct recv_session *s, const struct recv_answer *a)
+/* What accepting a request makes: a session, or what its grant will make one of. Secret. */
+struct accepted {
+    struct neg_bytes answer;
+    struct recv_session session;
+    struct recv_ungranted ungranted;
+    int waits; /* for the grant */
+};
+
+/* Handshake and keys, by the row of the profile. */
+static int make_session(const struct responder *r, const struct pending *p,
+                        const struct blob *request, struct accepted *out)
+{
+    const struct neg_gateway *gateway = profile_cloud_side(p->terms.choice.profile);
+    struct neg_ends ends = {&r->home->secrets->key, p->key, r->home->secrets->dev};
+
+    out->waits = gateway != NULL;
+    return gateway != NULL
+               ? gateway->answer(&out->answer, &out->ungranted.kept, &p->terms, &ends, request)
+               : profile_answer(&p->terms, &ends, request, &out->answer, &out->session.keys);
+}
+
+static void name_session(const struct pending *p, struct accepted *out, int64_t now)
+{
+    const struct neg_terms *t = &p->terms;
+    struct recv_session *s = &out->session;
+    struct recv_ungranted *u = &out->ungranted;
+
+    s->enrolment = u->enrolment = p->enrolment;
+    s->profile = u->profile = t->choice.profile;
+    s->suite = u->suite = t->choice.suite;
+    s->created = u->created = now;
+    memcpy(s->peer, t->initiator, sizeof(s->peer));
+    memcpy(u->peer, t->initiator, sizeof(u->peer));
+    memcpy(s->negotiation, t->negotiation, NEG_ID_BYTES);
+    memcpy(u->negotiation, t->negotiation, NEG_ID_BYTES);
+}
+
+/* That and the answer, both or none. */
+static int save_both(struct sql *db, const struct accepted *made, const struct recv_answer *a)
 {
     int err = sql_begin(db, SQL_WRITE);
 
     if (err != 0)
         return err;
-    err = recv_session_put(db, s);
+    err = made->waits ? recv_ungranted_put(db, &made->ungranted)
+                      : recv_session_put(db, &made->session);
     if (err == 0)
         err = recv_answer_put(db, a);
     if (err == 0)
@@ -307,31 +343,15 @@ static int save_both(struct sql *db, const struct recv_session *s, const struct 
     return err;
 }
 
-static int save_session(const struct responder *r, const struct pending *p,
-                        const struct session_keys *keys, struct recv_answer *a)
-{
-    struct recv_session s = {.keys = *keys,
-                             .enrolment = p->enrolment,
-                             .profile = p->terms.choice.profile,
-                             .suite = p->terms.choice.suite};
-    int err;
-
-    memcpy(s.peer, p->terms.initiator, sizeof(s.peer));
-    memcpy(s.negotiation, p->terms.negotiation, NEG_ID_BYTES);
-    s.created = a->created = state_now_us();
-    err = save_both(r->db, &s, a);
-    sodium_memzero(&s, sizeof(s));
-    return err;
-}
-
-static void note_agreed(const struct responder *r, const struct pending *p)
+static void note_agreed(const struct responder *r, const struct pending *p, int waits)
 {
     char fingerprint[FINGERPRINT_CHARS];
 
     key_fingerprint(fingerprint, p->key);
-    note(r, "session with %s agreed, profile %s, suite %s, its key: %s", p->terms.initiator,
-         profile_find(p->terms.choice.profile)->name, suite_find(p->terms.choice.suite)->name,
-         fingerprint);
+    respond_note(r, "session with %s agreed%s, profile %s, suite %s, its key: %s",
+                 p->terms.initiator, waits ? " as far as we go" : "",
+                 profile_find(p->terms.choice.profile)->name,
+                 suite_find(p->terms.choice.suite)->name, fingerprint);
 }
 
 /* All checks have passed: make the session, save it, and fill in the answer. */
@@ -340,34 +360,34 @@ static int accept_request(const struct responder *r, struct pending *p, const st
 {
     struct msg_neg_answer fields = {.reason = REASON_NONE};
     uint8_t sealed[NEG_SEALED_MAX];
-    struct neg_ends ends = {&r->home->secrets->key, p->key};
-    struct session_keys keys = {.state = {.len = 0}};
-    struct neg_bytes shaken;
+    struct accepted made = {.waits = 0};
     size_t len;
-    int err = profile_answer(&p->terms, &ends, request, &shaken, &keys);
+    int err = make_session(r, p, request, &made);
 
     if (err == 0)
         err = neg_body_seal(&p->terms, r->home->cloud_key, sealed, &len);
     if (err == ERR_NOMEM)
         goto out;
     if (err != 0) {
-        err = refuse(r, p->terms.initiator, REASON_CHECK_FAILED, a);
+        err = respond_refuse(r, p->terms.initiator, REASON_CHECK_FAILED, a);
         goto out;
     }
     memcpy(fields.negotiation, p->terms.negotiation, NEG_ID_BYTES);
     fields.sealed = (struct blob){sealed, len};
-    fields.noise = (struct blob){shaken.b, shaken.len};
+    fields.noise = (struct blob){made.answer.b, made.answer.len};
     err = encode_answer(a, &fields);
+    a->created = state_now_us();
+    name_session(p, &made, a->created);
     if (err == 0)
-        err = save_session(r, p, &keys, a);
+        err = save_both(r->db, &made, a);
     if (err == 0) {
-        note_agreed(r, p);
+        note_agreed(r, p, made.waits);
         sodium_memzero(p, sizeof(*p));
     }
 out:
     if (err != 0)
         a->len = 0;
-    sodium_memzero(&keys, sizeof(keys));
+    sodium_memzero(&made, sizeof(made));
     return err;
 }
 
@@ -391,7 +411,7 @@ static int answer_first(struct responder *r, struct pending *p, const struct msg
     if (reason == REASON_NONE && neg_body_check(&p->terms, &m->sealed, &r->home->secrets->key) != 0)
         reason = REASON_CHECK_FAILED;
     if (reason != REASON_NONE)
-        return refuse(r, p->terms.initiator, reason, a);
+        return respond_refuse(r, p->terms.initiator, reason, a);
     return accept_request(r, p, &m->noise, a);
 }
 
@@ -416,7 +436,7 @@ int respond_on_forward(struct responder *r, const struct msg_neg_forward *m,
     memcpy(answer->negotiation, m->negotiation, NEG_ID_BYTES);
     memcpy(answer->request, digest, DIGEST_BYTES);
     if (p == NULL) /* or was displaced: silence would leave the initiator waiting */
-        return refuse(r, "a peer whose salt is not known here", REASON_STALE, answer);
+        return respond_refuse(r, "a peer whose salt is not known here", REASON_STALE, answer);
     return answer_first(r, p, m, answer);
 }
 
@@ -429,10 +449,10 @@ int respond_on_confirm(struct responder *r, const struct msg_neg_confirm *m)
     if (err == 0 && memcmp(s.negotiation, m->negotiation, NEG_ID_BYTES) == 0) {
         neg_confirm_mac(mac, &s.keys);
         if (sodium_memcmp(mac, m->mac, MAC_BYTES) == 0) {
-            note(r, "session with %s confirmed", s.peer);
+            respond_note(r, "session with %s confirmed", s.peer);
         } else {
-            note(r, "a confirmation in the name of %s is wrong%s", s.peer,
-                 s.used == 0 ? "; the session is dropped" : "");
+            respond_note(r, "a confirmation in the name of %s is wrong%s", s.peer,
+                         s.used == 0 ? "; the session is dropped" : "");
             if (s.used == 0)
                 err = recv_session_delete(r->db, &s);
         }
@@ -448,6 +468,6 @@ void respond_on_reject(struct responder *r, const struct msg_neg_reject *m)
 
     if (p != NULL)
         sodium_memzero(p, sizeof(*p));
-    note(r, "the negotiation with %s is over without a session: %s", m->peer,
-         reason_text(m->reason));
+    respond_note(r, "the negotiation with %s is over without a session: %s", m->peer,
+                 reason_text(m->reason));
 }

@@ -355,13 +355,21 @@ static int run(struct run *r)
     return code;
 }
 
+/* Messages of this profile need no covers. */
+static int needs_no_covers(const struct device_options *o)
+{
+    const struct profile *p = o->profile != NULL ? profile_by_name(o->profile) : NULL;
+
+    return p != NULL && p->hidden_bytes == 0;
+}
+
 int run_sending(struct device_options *o)
 {
     struct run r = {.o = o, .role = ROLE_SEND, .both = o->talk};
 
     if (o->to == NULL)
         return fail(EXIT_USAGE, "--to ID is missing: who shall get the messages");
-    if (o->covers == NULL)
+    if (o->covers == NULL && !needs_no_covers(o))
         return fail(EXIT_USAGE, "--covers FOLDER is missing: the pictures that carry the tags");
     if (!o->talk && (o->accept != NULL || o->inbox != NULL))
         return fail(EXIT_USAGE, "--accept and --inbox are for what comes back; add --talk");
@@ -370,7 +378,7 @@ int run_sending(struct device_options *o)
 
 int run_receiving(struct device_options *o)
 {
-    struct run r = {.o = o, .role = ROLE_RECV, .both = o->covers != NULL};
+    struct run r = {.o = o, .role = ROLE_RECV, .both = o->covers != NULL || needs_no_covers(o)};
 
     if (!r.both && (o->to != NULL || o->profile != NULL || o->stego != NULL || o->no_pad))
         return fail(EXIT_USAGE, "--to, --profile, --stego and --no-pad are for answers; add "

@@ -96,7 +96,7 @@ int save_files(struct save *s, struct inbox_record *r, const struct blob *messag
                    (unsigned long long)r->seq, session, (unsigned long long)r->index);
     (void)snprintf(name, sizeof(name), "%s.msg", stem);
     err = write_file(s, name, message);
-    if (err != 0)
+    if (err != 0 || image->len == 0)
         return err;
     (void)snprintf(name, sizeof(name), "%s.pgm", stem);
     err = write_file(s, name, image);

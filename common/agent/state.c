@@ -82,6 +82,11 @@ static const char *const migrations[] = {
     "CREATE INDEX outbox_set ON outbox (of_set, state) WHERE of_set <> 0;"
     "CREATE TABLE set_name (name TEXT NOT NULL, member TEXT NOT NULL,"
     "  PRIMARY KEY (name, member)) WITHOUT ROWID;",
+
+    /* 7: sessions that the cloud has yet to grant */
+    "CREATE TABLE recv_ungranted (peer TEXT PRIMARY KEY, negotiation BLOB NOT NULL,"
+    "  enrolment INTEGER NOT NULL, profile INTEGER NOT NULL, suite INTEGER NOT NULL,"
+    "  kept BLOB NOT NULL, created INTEGER NOT NULL);",
 };
 
 /* The file's own words, with its name and the way out. */

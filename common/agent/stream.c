@@ -289,13 +289,14 @@ static int make_package(struct stream *s, struct out_session *session, struct ou
     struct package made;
     struct keybuf key = {0};
     int64_t start;
-    int err;
+    int hides = profile != NULL && profile->hidden_bytes > 0, err = 0;
 
     if (item->of_set != 0)
         return set_pack(s, session, item);
-    err = pgm_parse(item->cover.p, item->cover.len, &cover);
-    if (err == 0 && profile == NULL)
+    if (profile == NULL)
         err = ERR_VERSION;
+    else if (hides)
+        err = pgm_parse(item->cover.p, item->cover.len, &cover);
     if (err == 0)
         err = profile->take_key(&key, &session->keys.state);
     if (err != 0) {
@@ -303,7 +304,7 @@ static int make_package(struct stream *s, struct out_session *session, struct ou
         return err;
     }
     p->profile = session->profile;
-    p->codec = stream_codec(session, item->codec);
+    p->codec = hides ? stream_codec(session, item->codec) : 0;
     memcpy(p->session, session->keys.session, sizeof(p->session));
     p->index = session->next;
     p->seq = item->seq;
@@ -312,7 +313,7 @@ static int make_package(struct stream *s, struct out_session *session, struct ou
     p->message = (struct blob){item->message.p, item->message.len};
     session->next++;
     start = state_now_us();
-    err = package_make(&made, &m, &cover, &key, item->exact);
+    err = package_make(&made, &m, hides ? &cover : NULL, &key, item->exact);
     keybuf_wipe(&key);
     if (err != 0)
         return err;

@@ -43,7 +43,7 @@ static void open_negotiation(const struct store_bytes *sealed)
 
     row.sealed = *sealed;
     if (neg_record_open(&rec, cloud_key(), &row) == 0 &&
-        (rec.noise1_len > NOISE_MAX || rec.noise2_len > NOISE_MAX))
+        (rec.asked.len > NEG_HANDSHAKE_MAX || rec.grant.len > NEG_HANDSHAKE_MAX))
         abort();
 }
 

@@ -158,7 +158,7 @@ static void check(const struct neg_record *rec, const struct testbed *b, const s
 static void at_responder(struct step *out, struct testbed *b, const struct letters *step_1,
                          const struct letter *forward)
 {
-    struct neg_ends ends = {&b->receiver, b->sender.public_key};
+    struct neg_ends ends = {&b->receiver, b->sender.public_key, NULL};
     struct neg_terms t;
     struct msg m;
 
@@ -172,7 +172,7 @@ static void at_responder(struct step *out, struct testbed *b, const struct lette
 static void at_initiator(struct testbed *b, const struct neg_terms *t, const struct neg_bytes *kept,
                          const struct letter *result)
 {
-    struct neg_ends ends = {&b->sender, b->receiver.public_key};
+    struct neg_ends ends = {&b->sender, b->receiver.public_key, NULL};
     struct msg m;
 
     must(msg_decode(&m, result->type, result->body, result->len));
@@ -183,7 +183,7 @@ static void at_initiator(struct testbed *b, const struct neg_terms *t, const str
 void phase_negotiate(struct laps *l, struct testbed *b, const struct profile *p)
 {
     struct letters to_sender = {0}, to_receiver = {0}, forward = {0}, result = {0};
-    struct neg_ends ends = {&b->sender, b->receiver.public_key};
+    struct neg_ends ends = {&b->sender, b->receiver.public_key, NULL};
     struct session_keys at_cloud;
     struct neg_record rec;
     struct step two, four;
@@ -200,15 +200,13 @@ void phase_negotiate(struct laps *l, struct testbed *b, const struct profile *p)
     must(neg_body_seal(&t, b->cloud.public_key, two.sealed, &two.len));
     lap(l, SDS);
     check(&rec, b, &two);
-    rec.noise1_len = two.noise.len;
-    memcpy(rec.noise1, two.noise.b, two.noise.len);
+    rec.asked = two.noise;
     must(neg_write_forward(&forward, &rec));
     lap(l, CLOUD);
     at_responder(&four, b, &to_receiver, &forward.v[0]);
     lap(l, SDR);
     check(&rec, b, &four);
-    rec.noise2_len = four.noise.len;
-    memcpy(rec.noise2, four.noise.b, four.noise.len);
+    rec.answered = four.noise;
     must(neg_write_result(&result, &rec));
     if (p->at_cloud != NULL) {
         must(p->keys(&at_cloud, &rec.terms));

@@ -229,6 +229,9 @@ static void neg_list__by_role__shows_who_is_awaited_oldest_first(void **state)
     assert_list(s, "bob", ROLE_RECV, "53");
     fix_expect(s, put(5, "ann", "bob", NEG_ANSWERED), STORE_OK, REASON_NONE);
     assert_list(s, "ann", ROLE_SEND, "52");
+    assert_list(s, "bob", ROLE_RECV, "53");
+    fix_expect(s, put(5, "ann", "bob", NEG_GRANTED), STORE_OK, REASON_NONE);
+    assert_list(s, "ann", ROLE_SEND, "52");
     assert_list(s, "bob", ROLE_RECV, "3");
     fix_expect(s, fix_revoke("ann"), STORE_OK, REASON_NONE);
     assert_list(s, "ann", ROLE_SEND, "");
