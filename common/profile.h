@@ -76,7 +76,8 @@ struct profile {
     /*
      * ---- messages to a set (set.h) ----
      * The key of the part that all members get: `secret` in the place of what is secret in a
-     * member's own message key. NULL: no sets, since keys turn by the messages of one session.
+     * member's own message key. NULL: no sets, since keys turn by the messages of one session, or
+     * no cover carries the common proof.
      */
     void (*set_key)(struct keybuf *out, const struct keybuf *key,
                     const uint8_t secret[KEY_BYTES]);

@@ -254,7 +254,7 @@ static int check_set(const struct sending *s, const struct message_kind *kind)
 {
     if (s->n < 2 || kind->profile->set_key != NULL)
         return 0;
-    return fail(EXIT_USAGE, "--profile %s: its keys belong to one pair of devices, so a message "
+    return fail(EXIT_USAGE, "--profile %s: its keys belong to one pair alone, so a message "
                             "cannot go to several receivers; send it to each by itself",
                 kind->profile->name);
 }
