@@ -314,6 +314,8 @@ void mailbox_written(struct server *srv, struct store_op *op)
     struct mailbox *box = c != NULL ? c->u.mailbox : NULL;
 
     if (h != NULL && atomic_load(&h->receipted)) {
+        if (srv->opt->retain > 0)
+            receipt_tell(srv, &h->receipt);
         /* The receipt came too late to take its place: now it takes the row away. */
         if (!op->u.enqueue.receipt_known)
             submit_receipt(srv, NULL, p->row, &h->receipt);
@@ -362,8 +364,10 @@ void mailbox_receipt(struct conn *c, const struct msg_receipt *r)
         log_info("refused: a package of %s by %s: %s", d->from, c->id,
                  kept.status == RECEIPT_REJECTED ? "rejected" : "unverifiable");
     /* The sender may hear it at once: if we fall before it is written, the package is delivered
-     * again and receipted again. */
-    receipt_tell(c->srv, &kept);
+     * again and receipted again. One that is not written yet nobody would send again: where it is
+     * to be kept, mailbox_written() tells. */
+    if (d->handover == NULL || c->srv->opt->retain == 0)
+        receipt_tell(c->srv, &kept);
     if (d->handover != NULL) {
         d->handover->receipt = kept;
         atomic_store(&d->handover->receipted, 1);

@@ -3,6 +3,7 @@
 hold after them.
 
     kill_rounds.py [--rounds N] [--seed S] [--faults KIND,...] [--kill PROGRAM,...] [--profile P]
+                   [--retain DAYS]
 
 A cloud and two devices that send to each other without pause. In every round one of the programs
 is killed and started again, or a fault of another kind happens (faults.py): cut (connections are
@@ -12,8 +13,10 @@ nothing), disk (full until receipts come, or for a while), clock (steps of secon
 killed, its state says how many of the lines it had taken; those it had not taken are fed no more.
 At every kill, what was promised by then is looked for on the disk. Now and then all is let come to
 rest, and the receivers' inboxes are compared with the model: every message taken is there exactly
-once, in order, with its text; stdout showed each of them, and nothing else. Interrupt it to end
-early.
+once, in order, with its text; stdout showed each of them, and nothing else. With --retain the cloud
+keeps what was verified, and sdr history must show the same messages, once and in order; its disk is
+slow, and one sender has little under way, so that packages are receipted before they are written.
+Interrupt it to end early.
 """
 import argparse
 import json
@@ -31,6 +34,7 @@ from faults import KINDS, Clocks, Disk, Faults
 from testbed import Failure, Testbed, wait_until
 
 UNDER_WAY = 300   # messages of one sender that are not receipted yet
+LITTLE = 2        # the same of one that waits for its receipts
 SETTLE_EACH = 25  # rounds
 KILL_WITHIN = 0.150
 
@@ -44,6 +48,7 @@ class Direction:
         self.inbox = bed.path(f"inbox-{receiver}")
         self.rng = random.Random(rng.random())
         self.lock = threading.RLock()
+        self.under_way = UNDER_WAY
         self.texts = {}      # seq -> text, of what was fed and is not settled
         self.next_seq = 1
         self.packages = {}   # seq -> (session, index)
@@ -55,8 +60,8 @@ class Direction:
         self.ended = {}      # seq -> kills of sds when it was reported receipted
         self.sds_kills = self.sdr_kills = 0
         self.count = dict.fromkeys(("fed", "taken", "accepted", "receipted", "lost", "duplicated",
-                                    "disordered", "late", "repeated",
-                                    "renewed"), 0)
+                                    "disordered", "late", "repeated", "renewed",
+                                    "kept"), 0)
         self.wrong = []
         self.sds = self.sdr = None
 
@@ -110,7 +115,7 @@ class Direction:
         """A few more lines, when not too many are under way. Nothing that could block: all that is
         under way fits into the pipe."""
         with self.lock:
-            room = UNDER_WAY - (len(self.texts) - len(self.receipted))
+            room = self.under_way - (len(self.texts) - len(self.receipted))
             if room <= 0 or self.sds is None:
                 return
             data = b""
@@ -213,10 +218,40 @@ class Direction:
                 self.wrong.append(f"file {name} is not whole")
             os.unlink(path)
 
-    def settle(self):
+    def read_history(self):
+        out = self.bed.run("sdr", "history", "--home", self.bed.path(self.receiver), "--from",
+                           self.sender, "--since", str(self.settled), "--json")
+        shown = [json.loads(line) for line in out.splitlines()]
+        return [(s["seq"], s["session"], s["index"], s.get("text")) for s in shown]
+
+    def check_history(self):
+        """What the cloud kept is what was received, once and in order. The last receipts may still
+        be on their way to its disk."""
+        wanted = sorted((seq, *name, text) for name, (seq, text, _) in self.lines.items())
+        kept = []
+
+        def is_whole():
+            kept[:] = self.read_history()
+            return len(kept) >= len(wanted)
+
+        try:
+            wait_until("the cloud keeps all", is_whole, 10)
+        except Failure:
+            missing = sorted(set(wanted) - set(kept))
+            self.wrong.append(f"history: {len(missing)} missing of {len(wanted)}, the first: "
+                              f"{missing[:1]}")
+            return
+        if kept != wanted:
+            odd = [k for k, w in zip(kept, wanted) if k != w] + kept[len(wanted):]
+            self.wrong.append(f"history: {odd[:1]} is too much, or not in its place")
+        self.count["kept"] += len(kept)
+
+    def settle(self, retains):
         """At rest: compare with the model, and begin a new one."""
         with self.lock:
             self.check_files(self.check_rows())
+            if retains:
+                self.check_history()
             for what, n in (("taken", self.texts), ("accepted", self.accepted),
                             ("receipted", self.receipted)):
                 self.count[what] += len(n)
@@ -236,10 +271,10 @@ class Rounds:
         self.done = 0
         self.feeding = True
         self.error = None
-        self.interrupted = False
+        self.interrupted = self.retains = False
         self.feeder = threading.Thread(target=self.feed, daemon=True)
 
-    def prepare(self, disk):
+    def prepare(self, disk, retain):
         """Between the programs and what they stand on: what the faults need."""
         proxy = FaultProxy(self.bed.cloud_port)
         clocks = Clocks(self.bed.folder, ("cloud", "anna", "bert"))
@@ -252,6 +287,13 @@ class Rounds:
             self.bed.port = proxy.port
         if "disk" in self.kinds:
             self.bed.cloud_options = disk.options()
+        if retain is not None:
+            self.bed.cloud_options = ("--retain", str(retain))
+            self.retains = True
+            self.directions[1].under_way = LITTLE
+            library = self.bed.build_preload("slow_disk")
+            self.bed.environment = lambda owner: (
+                {"LD_PRELOAD": library} if owner == "cloud" else None)
         self.faults = Faults(self.rng, proxy, clocks, disk, self.running)
 
     def start(self):
@@ -344,7 +386,7 @@ class Rounds:
         wait_until("all is shown", lambda: all(len(d.lines) >= len(d.texts)
                                                for d in self.directions), 10)
         for d in self.directions:
-            d.settle()
+            d.settle(self.retains)
         self.check()
         self.feeding = True
 
@@ -382,7 +424,8 @@ class Rounds:
                 f"taken {total['taken']}, accepted {total['accepted']}, receipted "
                 f"{total['receipted']}, lost {total['lost']}, duplicated {total['duplicated']}, "
                 f"out of order {total['disordered']}, late {total['late']}; lines repeated after "
-                f"a crash {total['repeated']}, sessions made to expire {total['renewed']}")
+                f"a crash {total['repeated']}, sessions made to expire {total['renewed']}"
+                f"{', kept by the cloud ' + str(total['kept']) if self.retains else ''}")
 
 
 def main():
@@ -393,11 +436,15 @@ def main():
                    help="programs, each as often as it is named")
     p.add_argument("--faults", default="kill", help=f"kinds, of {','.join(KINDS)}, or all")
     p.add_argument("--profile", default="auth", help="of the messages")
+    p.add_argument("--retain", type=int, metavar="DAYS", help="the cloud keeps what was verified")
     args = p.parse_args()
     kinds = list(KINDS) if args.faults == "all" else args.faults.split(",")
     if not set(kinds) <= set(KINDS):
         p.error(f"--faults takes some of {','.join(KINDS)}")
-    print(f"kill_rounds: --faults {','.join(kinds)} --seed {args.seed}", flush=True)
+    if args.retain is not None and {"disk", "clock"} & set(kinds):
+        p.error("with a full disk, and when days pass, a cloud need not keep packages")
+    print(f"kill_rounds: --faults {','.join(kinds)} --seed {args.seed}"
+          f"{'' if args.retain is None else f' --retain {args.retain}'}", flush=True)
     folder = tempfile.mkdtemp(prefix="kill-rounds-")
     os.chmod(folder, 0o755)
     disk = Disk(folder)
@@ -407,7 +454,7 @@ def main():
     rounds = Rounds(bed, random.Random(args.seed), args.kill.split(","), kinds)
     signal.signal(signal.SIGINT, rounds.interrupt)
     try:
-        rounds.prepare(disk)
+        rounds.prepare(disk, args.retain)
         rounds.start()
         rounds.run(args.rounds)
         rounds.end()

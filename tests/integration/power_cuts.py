@@ -15,7 +15,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -175,10 +174,8 @@ def main():
     args = p.parse_args()
     print(f"power_cuts: --seed {args.seed}", flush=True)
     folder = tempfile.mkdtemp(prefix="power-cuts-")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o",
-                    os.path.join(folder, "keep_synced.so"),
-                    "tests/integration/preload/keep_synced.c"], check=True)
     bed = Testbed(folder)
+    bed.build_preload("keep_synced")
     stream = Stream(bed, random.Random(args.seed))
     try:
         there = stream.run(args.rounds)

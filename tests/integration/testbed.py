@@ -108,6 +108,13 @@ class Testbed:
     def path(self, *names):
         return os.path.join(self.folder, *names)
 
+    def build_preload(self, name):
+        """A library of the folder preload/; returns its path."""
+        library = self.path(f"{name}.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library,
+                        f"tests/integration/preload/{name}.c"], check=True)
+        return library
+
     def run(self, program, *args, codes=(0,)):
         """Run to its end; returns stdout."""
         done = subprocess.run([os.path.join(BUILD, program), *args], stdin=subprocess.DEVNULL,
