@@ -217,8 +217,8 @@ static int turn_state(const struct store_op *op, const struct store_bytes *was,
     return err;
 }
 
-static void submit_package(struct conn *c, struct stream *s, const struct store_package *name,
-                           const struct package_bytes *b)
+static int submit_package(struct conn *c, struct stream *s, const struct store_package *name,
+                          const struct package_bytes *b)
 {
     struct store_op *op = server_op(c->srv, c, STORE_ENQUEUE, on_enqueued);
     uint8_t *copy = malloc(b->body.len);
@@ -227,7 +227,7 @@ static void submit_package(struct conn *c, struct stream *s, const struct store_
         free(copy);
         store_op_free(op);
         conn_drop(c);
-        return;
+        return 0;
     }
     memcpy(copy, b->body.p, b->body.len);
     op->ctx = s;
@@ -245,23 +245,24 @@ static void submit_package(struct conn *c, struct stream *s, const struct store_
     s->in_store++;
     mailbox_hand_over(c->srv, op);
     server_submit(c->srv, op);
+    return 1;
 }
 
-void package_take(struct conn *c, const struct store_package *name, const struct package_bytes *b)
+int package_take(struct conn *c, const struct store_package *name, const struct package_bytes *b)
 {
     struct stream *s;
 
     if (strcmp(name->to, c->id) == 0) {
         package_refuse(c, name, REASON_SELF);
-        return;
+        return 0;
     }
     s = stream_of(c, name->to);
     if (s == NULL)
-        return;
-    if (s->stopped)
-        package_refuse(c, name, REASON_STREAM_STOPPED);
-    else
-        submit_package(c, s, name, b);
+        return 0;
+    if (!s->stopped)
+        return submit_package(c, s, name, b);
+    package_refuse(c, name, REASON_STREAM_STOPPED);
+    return 0;
 }
 
 void handle_package(struct conn *c, const struct msg *m, const struct blob *body)
@@ -277,7 +278,7 @@ void handle_package(struct conn *c, const struct msg *m, const struct blob *body
         return;
     }
     package_digest(b.digest, body->p, body->len);
-    package_take(c, &name, &b);
+    (void)package_take(c, &name, &b);
 }
 
 static void on_stream(struct store_op *op)

@@ -48,8 +48,9 @@ struct package_bytes {
 /* Does the package, or the common part of one, say what is true of its sender, and is it of a kind
  * that is taken here? */
 unsigned package_check(const struct conn *c, const struct msg_package *p);
-/* Take the package of this name to its receiver's stream: it will be answered. */
-void package_take(struct conn *c, const struct store_package *name, const struct package_bytes *b);
+/* Take the package of this name to its receiver's stream: it will be answered. True: it is with the
+ * store; else it was refused, or c dropped. */
+int package_take(struct conn *c, const struct store_package *name, const struct package_bytes *b);
 void package_refuse(struct conn *c, const struct store_package *name, unsigned reason);
 /* One user less; frees it after the last. NULL is allowed. */
 void package_common_release(struct store_common *common);

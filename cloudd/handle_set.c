@@ -90,8 +90,8 @@ static void each_member(struct conn *c, const struct blob *members, unsigned rea
             continue;
         }
         set_digest(b.digest, &b.body, common->digest);
-        package_take(c, &name, &b);
-        b.carries_common = 0;
+        if (package_take(c, &name, &b))
+            b.carries_common = 0;
     }
 }
 

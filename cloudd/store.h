@@ -254,7 +254,9 @@ struct store_op {
              * digest, and gone with the last of them. Every mailbox counts it in full, the store
              * once. The caller's, while done() is due. */
             struct store_common *common;
-            int carries_common; /* its memory is counted with this operation's */
+            /* The first of an upload: its memory is counted with this operation's, and a damaged
+             * copy in the store becomes whole. */
+            int carries_common;
             uint64_t max_packages, max_bytes; /* quota of the mailbox */
             /* Of what others leave of the mailbox a sender may have at most this percentage, but
              * always one package; 0: all of it. */

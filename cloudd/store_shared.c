@@ -35,6 +35,21 @@ static int insert_common(struct backend *b, const struct store_op *op, uint64_t 
     return err;
 }
 
+/* Who sends it again may do so because what lies here is damaged: then it is so no more. Once for
+ * an upload, not for each member. */
+static int mend_common(struct backend *b, const struct store_op *op, uint64_t number)
+{
+    const struct store_common *common = op->u.enqueue.common;
+    struct sql_query q;
+
+    if (!op->u.enqueue.carries_common)
+        return 0;
+    sql_ask(&q, b->db, "UPDATE commons SET body = ?1 WHERE number = ?2 AND body <> ?1");
+    sql_put_bytes(&q, common->p, common->len);
+    sql_put_u64(&q, number);
+    return sql_do(&q);
+}
+
 /* Does a package that waits name it? */
 static int is_waiting(struct backend *b, uint64_t number, int *yes)
 {
@@ -63,6 +78,8 @@ int store_shared_take(struct backend *b, const struct store_op *op, uint64_t *nu
     err = sql_end(&q);
     if (!err && *number == 0)
         return insert_common(b, op, number);
+    if (!err)
+        err = mend_common(b, op, *number);
     if (!err)
         err = is_waiting(b, *number, &is_counted);
     return err || !is_counted ? err : store_held_common(b, (int64_t)common->len);

@@ -47,29 +47,47 @@ static int list(const struct device *d, const struct device_options *o)
     return 0;
 }
 
+static int not_saved(int err)
+{
+    return fail(EXIT_FAILED, "cannot save the set to state.db: %s", state_trouble(err));
+}
+
+static int apply_one(const struct device *d, const struct change *c, const char *name,
+                     const char *id)
+{
+    int err;
+
+    if (strcmp(id, d->home.id) == 0)
+        return fail(EXIT_USAGE, "%s is this device itself", id);
+    err = c->apply(d->db, name, id);
+    if (err == ERR_NOTFOUND)
+        return fail(EXIT_FAILED, "%s is not in the set %s", id, name);
+    return err != 0 ? not_saved(err) : 0;
+}
+
 /* Every id of the list, in the caller's transaction. */
 static int apply_all(const struct device *d, const struct change *c, const char *name,
                      const char *ids)
 {
     char id[ID_MAX + 1];
     size_t len, n;
-    int err = 0;
+    int code, err;
 
-    for (; err == 0 && *ids != '\0'; ids += len + (ids[len] == ',')) {
+    do {
         len = strcspn(ids, ",");
         if (!id_is_valid(ids, len))
-            return fail(EXIT_USAGE, "%.*s: an id is 1 to %d of a-z 0-9 . _ -", (int)len, ids,
+            return fail(EXIT_USAGE, "\"%.*s\": an id is 1 to %d of a-z 0-9 . _ -", (int)len, ids,
                         ID_MAX);
         memcpy(id, ids, len);
         id[len] = '\0';
-        if (strcmp(id, d->home.id) == 0)
-            return fail(EXIT_USAGE, "%s is this device itself", id);
-        err = c->apply(d->db, name, id);
-    }
-    if (err == 0)
-        err = set_name_count(d->db, name, &n);
+        code = apply_one(d, c, name, id);
+        ids += len + (ids[len] == ',');
+    } while (code == 0 && *ids != '\0');
+    if (code != 0)
+        return code;
+    err = set_name_count(d->db, name, &n);
     if (err != 0)
-        return fail(EXIT_FAILED, "cannot save the set to state.db: %s", state_trouble(err));
+        return not_saved(err);
     if (n > SET_MAX)
         return fail(EXIT_USAGE, "%s would have %zu members; a set has %d at most", name, n,
                     SET_MAX);
@@ -87,7 +105,7 @@ static int apply(const struct device *d, const struct change *c, const struct de
         return fail(EXIT_FAILED, "there is a set %s already; change it with add and remove", name);
     err = sql_begin(d->db, SQL_WRITE);
     if (err != 0)
-        return fail(EXIT_FAILED, "cannot save the set to state.db: %s", state_trouble(err));
+        return not_saved(err);
     code = apply_all(d, c, name, o->rest[2]);
     if (code != 0) {
         sql_rollback(d->db);
@@ -95,7 +113,7 @@ static int apply(const struct device *d, const struct change *c, const struct de
     }
     err = sql_commit(d->db);
     if (err != 0)
-        return fail(EXIT_FAILED, "cannot save the set to state.db: %s", state_trouble(err));
+        return not_saved(err);
     return print_set(d->db, name, o->json);
 }
 

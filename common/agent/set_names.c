@@ -20,7 +20,9 @@ int set_name_add(struct sql *db, const char *name, const char *member)
 
 int set_name_remove(struct sql *db, const char *name, const char *member)
 {
-    return change(db, "DELETE FROM set_name WHERE name = ? AND member = ?", name, member);
+    int err = change(db, "DELETE FROM set_name WHERE name = ? AND member = ?", name, member);
+
+    return err == 0 && sql_changes(db) == 0 ? ERR_NOTFOUND : err;
 }
 
 int set_name_count(struct sql *db, const char *name, size_t *n)

@@ -8,8 +8,9 @@
 int set_name_exists(struct sql *db, const char *name);
 /* Members, 0 when there is no such set. */
 int set_name_count(struct sql *db, const char *name, size_t *n);
-/* Add or remove one; done before is no error. In the caller's transaction. */
+/* Add one, who may be in it already. In the caller's transaction, as below. */
 int set_name_add(struct sql *db, const char *name, const char *member);
+/* ERR_NOTFOUND: who is not in it. */
 int set_name_remove(struct sql *db, const char *name, const char *member);
 /* The next member after `after`, the next set after `after`, in order. ERR_NOTFOUND at the end. The
  * two texts may be the same. */

@@ -169,6 +169,8 @@ set_of add yard dave || fail "add"
 [ "$(cat "$work/set.out")" = '{"set":"yard","members":["bob","carol","dave"]}' ] || fail "three"
 exits 1 "there is a set yard already" "$sds" set --home "$work/alice" create yard erin
 exits 1 "there is no set shed" "$sds" set --home "$work/alice" add shed erin
+exits 1 "carl is not in the set yard" "$sds" set --home "$work/alice" remove yard bob,carl
+exits 2 "an id is" "$sds" set --home "$work/alice" create shed ""
 exits 2 "this device itself" "$sds" set --home "$work/alice" add yard alice
 exits 2 "an id is" "$sds" set --home "$work/alice" add yard "bob,no good"
 exits 2 "which" "$sds" set --home "$work/alice"
