@@ -16,7 +16,7 @@ static const struct command commands[] = {
      "  --covers FOLDER      lines of stdin are answers, in these pictures in turn\n"
      "  --to ID              who gets them (the sender of the last message shown)\n"
      "  --profile P          of the answers: auth (in clear, the default), sealed (encrypted), or\n"
-     "                       with --allow-research: paper\n"
+     "                       with --allow-research: paper, sga\n"
      "  --stego CODE         light or stealth\n"
      "  --no-pad             let the length of encrypted answers be seen (sealed)\n"
      "  --cloud HOST:PORT    another address of the cloud; remembered\n"
