@@ -42,6 +42,15 @@ play() {
     "$probe" "$at" "$key" "$@" || fail "scenario $*"
 }
 
+# is_ready FILE: a scenario in the background, whose output this is, waits for what we do now.
+is_ready() {
+    for _ in $(seq 400); do
+        ! grep -q ready "$1" || return 0
+        sleep 0.05
+    done
+    fail "a scenario is not ready: $(cat "$1")"
+}
+
 token() {
     "$cloudd" invite --home "$home" "$@" | sed -n 's/^token //p'
 }
@@ -162,19 +171,13 @@ quiet=$!
 # Revocation while it is running, then a stop with a device attached.
 "$probe" "$at" "$key" revoked alice bob >"$work/revoked" 2>&1 &
 revoked=$!
-for _ in $(seq 100); do
-    ! grep -q ready "$work/revoked" || break
-    sleep 0.05
-done
+is_ready "$work/revoked"
 "$cloudd" revoke --home "$home" bob
 wait "$revoked" || fail "revoked: $(cat "$work/revoked")"
 wait "$quiet" || fail "a silent peer"
 "$probe" "$at" "$key" term alice >"$work/term" 2>&1 &
 term=$!
-for _ in $(seq 100); do
-    ! grep -q ready "$work/term" || break
-    sleep 0.05
-done
+is_ready "$work/term"
 stop
 wait "$term" || fail "term: $(cat "$work/term")"
 echo "cloudd_abuse: all scenarios as they should be"

@@ -19,7 +19,7 @@ key=$("$cloudd" init --home "$work/home" | sed -n 's/^cloud-key //p')
 "$crowd" fill "$work/home/cloud.db" "$key" "$n"
 "$cloudd" run --home "$work/home" --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
 pid=$!
-for _ in $(seq 100); do
+for _ in $(seq 400); do
     ! grep -q '^listening ' "$work/out" || break
     sleep 0.05
 done

@@ -35,6 +35,10 @@ with sqlite3.connect(sys.argv[1]) as db:
 END
 }
 
+receipts_are() {
+    [ "$(sql 'SELECT COUNT(*) FROM receipts')" = "$1" ]
+}
+
 filled
 start_cloud --mailbox-packages 12
 play share 1 6
@@ -45,14 +49,14 @@ start_cloud --mailbox-packages 12
 play share 1 6
 play share 2 3
 ok "each sender gets half of what the others leave, also after kill -9"
-play room 1
+play room 1 10
 ok "when the receiver has taken what waited there is room again"
 stop_cloud
 
 filled
 start_cloud --store-packages 5
 play quota 5
-play room 1
+play room 1 3
 stop_cloud
 ok "the store as a whole has a quota, and takes more when it has emptied"
 
@@ -72,7 +76,7 @@ ok "who never reads costs a bounded amount of memory: $(sed -n 's/^memory: //p' 
 filled
 start_cloud --mailbox-packages 12
 play share 1 6
-play room 2
+play room 2 6
 play receipts 6
 crash "$cloud"
 start_cloud
@@ -80,7 +84,7 @@ play receipts 6
 stop_cloud
 sql "UPDATE receipts SET kept_at = kept_at - 31 * 86400 WHERE idx < 4"
 start_cloud
-wait_for "four receipts to go" [ "$(sql 'SELECT COUNT(*) FROM receipts')" = 2 ]
+wait_for "four receipts to go" receipts_are 2
 play receipts 2
 [ "$(sql 'SELECT SUM(receipts) FROM held')" = 2 ] || fail "the count of receipts"
 stop_cloud

@@ -24,7 +24,7 @@ against() {
     : >"$work/cloud"
     "$driver" "$home" "$scenario" >"$work/cloud" 2>&1 &
     cloud=$!
-    for _ in $(seq 100); do
+    for _ in $(seq 400); do
         ! grep -q ready "$work/cloud" || break
         sleep 0.05
     done

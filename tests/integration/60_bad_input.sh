@@ -332,12 +332,12 @@ ok "a full disk at the cloud: refused, nothing accepted is lost, and it goes on"
 # ---- full disk of a device ----
 
 mkdir "$work/small"
-if mount -t tmpfs -o size=640k,mode=700 tmpfs "$work/small" 2>/dev/null; then
+if mount -t tmpfs -o size=1m,mode=700 tmpfs "$work/small" 2>/dev/null; then
     mounts+=("$work/small")
     args=(enroll --home "$work/small/gina" --id gina --cloud "$at" --cloud-key "$key" --token
         "$(token gina)" --signature tests/data/signatures/synth2b.pgm)
     "$sds" "${args[@]}" >"$work/enrol.out" || fail "enrol on a small disk"
-    head -c 620000 /dev/urandom >"$work/long"
+    head -c 1040000 /dev/urandom >"$work/long"
     exits 1 "$work/small/gina/state.db" "$sds" send --home "$work/small/gina" "${to_bob[@]}" --no-wait --file "$work/long"
     grep -q "free some" "$work/said" || fail "a full disk: the way out"
     exits 0 "" "$sds" send --home "$work/small/gina" "${to_bob[@]}" --no-wait "small"
