@@ -160,6 +160,32 @@ done
     FROM set_common")" -eq 0 ] || fail "nothing is left with alice"
 ok "kill -9 of the cloud and of the sender"
 
+# Altered at the cloud, what is common or the parts that are not: refused, and sent again whole.
+for how in common parts; do
+    stop "$bob"
+    stop "$dave"
+    runs sds "$sds" send --home "$work/alice" --to bob,dave --cover "$cover" --cloud "$through" \
+        --hop clear --json "$how altered"
+    sender=$pid
+    wait_for "bob's is there" mailbox_has bob 1
+    wait_for "dave's is there" mailbox_has dave 1
+    [ "$(python3 $here/tamper.py "$work/cloud/cloud.db" $how)" -ge 1 ] || fail "nothing was altered"
+    receive bob
+    bob=$pid
+    receive dave
+    dave=$pid
+    ends "$sender"
+    [ "$(jq -r .status "$work/sds.out" | paste -sd,)" = receipted,receipted ] || fail "$how: receipts"
+    for name in bob dave; do
+        [ "$(jq -r 'select(.verified).text' "$work/$name.out")" = "$how altered" ] ||
+            fail "$how: what $name got"
+    done
+    refused=$(cat "$work/bob.out" "$work/dave.out" | jq -s 'map(select(.verified == false)) | length')
+    # Sent again to the first, what is common is whole for the second.
+    [ "$refused" -ge 1 ] && [ $how = common ] || [ "$refused" -eq 2 ] || fail "$how: $refused refused"
+done
+ok "altered at the cloud"
+
 # Named sets; removal takes effect at the next message.
 set_of() {
     "$sds" set --home "$work/alice" --json "$@" >"$work/set.out" 2>"$work/set.err"

@@ -102,6 +102,15 @@ against forge 3 timeout 20 "$build/sdr" run --json --count 9
 [ "$(grep -c '"profile":"sealed".*"verified":true.*"text":"genuine"' "$work/said")" = 1 ] ||
     fail "the genuine sealed one"
 never forgery
+
+# A message to a set, with another member in league with the cloud: she has the key of the part that
+# all of them get, and can make another one that fits it.
+against set 3 timeout 20 "$build/sdr" run --json --count 32
+says "a package that cannot be read"
+[ "$(grep -c '"verified":false' "$work/said")" = 30 ] || fail "forged messages to a set"
+[ "$(grep -c '"verified":true.*"text":"genuine"' "$work/said")" = 2 ] || fail "one in each profile"
+never forgery
+
 # A history that is none.
 history() {
     timeout 20 "$build/sdr" history --from alice --json "$@"

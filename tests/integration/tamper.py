@@ -4,6 +4,8 @@
     tamper.py CLOUD.DB pixel              a grey value by 2 in each: every parity stays
     tamper.py CLOUD.DB payload            the lowest bit of a pixel whose block is part of the mask
     tamper.py CLOUD.DB cut                the last bytes of each are gone
+    tamper.py CLOUD.DB common             the last bit of what the members of a set get in common
+    tamper.py CLOUD.DB parts              two members' parts change places
 """
 import random
 import sqlite3
@@ -48,11 +50,27 @@ def alter(body, how, args, rng):
         body[pixel] = body[pixel] ^ (2 if how == "pixel" else 1)
 
 
+def alter_sets(db, how):
+    if how == "common":
+        rows = db.execute("SELECT number, body FROM commons").fetchall()
+        for number, body in rows:
+            db.execute("UPDATE commons SET body = ? WHERE number = ?",
+                       (body[:-1] + bytes([body[-1] ^ 1]), number))
+        return len(rows)
+    rows = db.execute("SELECT number, body FROM packages WHERE common <> 0 LIMIT 2").fetchall()
+    for (number, _), (_, body) in zip(rows, reversed(rows)):
+        db.execute("UPDATE packages SET body = ? WHERE number = ?", (body, number))
+    return len(rows)
+
+
 def main():
     path, how, *args = sys.argv[1:]
     rng = random.Random(int(args[1]) if how == "bits" else 0)
     db = sqlite3.connect(path, timeout=20)
     with db:
+        if how in ("common", "parts"):
+            print(alter_sets(db, how))
+            return
         rows = db.execute("SELECT number, body FROM packages").fetchall()
         for number, body in rows:
             body = bytearray(body)
