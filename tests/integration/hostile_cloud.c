@@ -863,7 +863,7 @@ static void scenario_forge(void)
     deliver_to_bob(&o, PROFILE_SEALED);
 }
 
-/* ---- messages to a set, of which bob is a member and carol another, who works for the cloud ---- */
+/* ---- messages to a set: bob is a member, and carol another one, who works for the cloud ---- */
 
 /* What carol has of one message, and bob's part, which the cloud has. */
 struct set_message {
