@@ -209,13 +209,15 @@ void verdict_on_receipt(struct sender *sender, const struct msg_receipt *m)
     }
 }
 
-/* The word may be late: it is nothing to us when the peer that we know is enrolled anew, or one
- * that the user named and that we never met, which the cloud will tell us of when we ask for it. */
+/* The word may be late: it is nothing to us when the peer that we know is enrolled anew, or one that
+ * we never met, also if the user named its key. Of that one the cloud will tell us when we ask for
+ * it; a cloud that was started again may say this before it answers. */
 static int is_of_another(struct sql *db, const struct msg_peer_gone *m)
 {
     struct peer p;
+    int err = peer_get(db, m->peer, &p);
 
-    return peer_get(db, m->peer, &p) == 0 && (p.enrolment == 0 || p.enrolment > m->enrolment);
+    return err == ERR_NOTFOUND || (err == 0 && (p.enrolment == 0 || p.enrolment > m->enrolment));
 }
 
 void verdict_on_peer_gone(struct sender *sender, const struct msg_peer_gone *m)
