@@ -5,6 +5,7 @@
     tamper.py CLOUD.DB payload            the lowest bit of a pixel whose block is part of the mask
     tamper.py CLOUD.DB cut                the last bytes of each are gone
     tamper.py CLOUD.DB common             the last bit of what the members of a set get in common
+    tamper.py CLOUD.DB kept               the same of what is kept to be read again
     tamper.py CLOUD.DB parts              two members' parts change places
 """
 import random
@@ -51,8 +52,10 @@ def alter(body, how, args, rng):
 
 
 def alter_sets(db, how):
-    if how == "common":
-        rows = db.execute("SELECT number, body FROM commons").fetchall()
+    if how != "parts":
+        table = "packages" if how == "common" else "kept"
+        rows = db.execute("SELECT number, body FROM commons WHERE number IN"
+                          f" (SELECT common FROM {table})").fetchall()
         for number, body in rows:
             db.execute("UPDATE commons SET body = ? WHERE number = ?",
                        (body[:-1] + bytes([body[-1] ^ 1]), number))
@@ -68,7 +71,7 @@ def main():
     rng = random.Random(int(args[1]) if how == "bits" else 0)
     db = sqlite3.connect(path, timeout=20)
     with db:
-        if how in ("common", "parts"):
+        if how in ("common", "kept", "parts"):
             print(alter_sets(db, how))
             return
         rows = db.execute("SELECT number, body FROM packages").fetchall()
