@@ -279,6 +279,19 @@ static void free_event(struct event *ev)
         event_free(ev);
 }
 
+/* Nobody hears them any more, and whoever is told to end while he ends is not killed by it. */
+static void free_signals(struct server *srv)
+{
+    sigset_t late;
+
+    sigemptyset(&late);
+    sigaddset(&late, SIGTERM);
+    sigaddset(&late, SIGINT);
+    sigprocmask(SIG_BLOCK, &late, NULL);
+    free_event(srv->on_term);
+    free_event(srv->on_int);
+}
+
 static void stop(struct server *srv)
 {
     struct store_op *next;
@@ -297,8 +310,7 @@ static void stop(struct server *srv)
         next = srv->retry->next;
         store_op_free(srv->retry);
     }
-    free_event(srv->on_term);
-    free_event(srv->on_int);
+    free_signals(srv);
     free_event(srv->on_store);
     free_event(srv->on_work);
     free_event(srv->tick);

@@ -31,10 +31,10 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
         d->stop(d->arg);
 }
 
+static const int numbers[2] = {SIGTERM, SIGINT};
+
 static int make_base(struct device *d)
 {
-    static const int numbers[2] = {SIGTERM, SIGINT};
-
     signal(SIGPIPE, SIG_IGN);
     d->base = device_base();
     if (d->base == NULL)
@@ -114,13 +114,26 @@ void device_on_stop(struct device *d, void (*stop)(void *arg), void *arg)
     d->arg = arg;
 }
 
-void device_close(struct device *d)
+/* Nobody hears them any more, and whoever is told to end while he ends is not killed by it. */
+static void free_signals(struct device *d)
 {
+    sigset_t late;
+
+    sigemptyset(&late);
+    for (size_t i = 0; i < 2; i++)
+        sigaddset(&late, numbers[i]);
+    sigprocmask(SIG_BLOCK, &late, NULL);
     for (size_t i = 0; i < 2; i++)
         if (d->signals[i] != NULL)
             event_free(d->signals[i]);
-    if (d->base != NULL && !d->is_beside)
+}
+
+void device_close(struct device *d)
+{
+    if (d->base != NULL && !d->is_beside) {
+        free_signals(d);
         event_base_free(d->base);
+    }
     state_close(d->db);
     home_close(&d->home);
 }

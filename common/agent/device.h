@@ -35,6 +35,7 @@ int device_open_beside(struct device *d, const struct device *first, enum conn_r
                        const struct device_options *o);
 /* Call stop(arg) at SIGTERM or SIGINT. */
 void device_on_stop(struct device *d, void (*stop)(void *arg), void *arg);
+/* The last of a program: from here on it hears neither signal. */
 void device_close(struct device *d);
 
 /* An event base that also takes plain files (stdin may be one), with the two signals bound. */

@@ -209,9 +209,9 @@ void verdict_on_receipt(struct sender *sender, const struct msg_receipt *m)
     }
 }
 
-/* The word may be late: it is nothing to us when the peer that we know is enrolled anew, or one that
- * we never met, also if the user named its key. Of that one the cloud will tell us when we ask for
- * it; a cloud that was started again may say this before it answers. */
+/* The word may be late: it is nothing to us when the peer that we know is enrolled anew, or one
+ * that we never met, also if the user named its key. Of that one the cloud will tell us when we ask
+ * for it; a cloud that was started again may say this before it answers. */
 static int is_of_another(struct sql *db, const struct msg_peer_gone *m)
 {
     struct peer p;

@@ -176,7 +176,13 @@ jq -se --arg key "$(device_key alice)" '.[0].self == "bob" and .[1].peer == "ali
 "$sds" peers --home "$work/alice" | grep -q "^  sending session" || fail "peers in text"
 ok peers
 
-# SIGTERM: each ends with 0, also sds run that waits for input.
+# SIGTERM: each ends with 0, also sds run that waits for input, and who is told so again and again.
+hound() {
+    while kill -TERM "$1" 2>/dev/null; do
+        :
+    done
+    ends "$1"
+}
 mkfifo "$work/input"
 exec 9<>"$work/input"
 runs idle "$sds" run --home "$work/carol" --to bob --covers "$work/covers" --json <"$work/input"
@@ -186,6 +192,6 @@ wait_for "its receipt" grep -q receipted "$work/idle.out"
 stop "$pid"
 exec 9>&-
 stop "$bob"
-stop "$alice"
-stop_cloud
+hound "$alice"
+hound "$cloud"
 ok "SIGTERM ends each with 0"
