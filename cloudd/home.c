@@ -77,6 +77,8 @@ static int read_key(struct cloud_home *h, char *why, size_t why_len)
                    "%s is damaged: it should have 32 bytes; restore it from a "
                    "backup",
                    path);
+    if (err == ERR_NOTFOUND)
+        return say(why, why_len, err, "%s is missing; restore it from a backup", path);
     if (err != 0)
         return say(why, why_len, err, "%s: %s", path,
                    err == ERR_SYS ? strerror(errno) : err_str(err));

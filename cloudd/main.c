@@ -103,13 +103,13 @@ static int run_server(const struct options *o)
     listen_bind(o, &with.socket, no_socket, sizeof(no_socket));
     if (settle(o, &who, why, sizeof(why)) != 0)
         return fail(why);
-    if (who.uid == 0)
+    err = open_all(o, &home, &store, why, sizeof(why));
+    if (err == 0 && who.uid == 0)
         log_warn("running as root, though without its capabilities: give the home to a user of its "
                  "own, with: chown -R USER %s",
                  o->home);
-    if (o->allow_research)
+    if (err == 0 && o->allow_research)
         warn_of_research();
-    err = open_all(o, &home, &store, why, sizeof(why));
     if (err == 0 && with.socket < 0)
         err = say(why, sizeof(why), ERR_SYS, "%s", no_socket);
     if (err == 0) {
@@ -183,7 +183,8 @@ int main(int argc, char **argv)
     if (secret_process_init() != 0)
         return fail("the system refuses to protect this process's memory");
     if (options_parse(&o, argc, argv, why, sizeof(why)) != 0) {
-        fprintf(stderr, "cloudd: %s\ntry: cloudd help\n", why);
+        fprintf(stderr, "cloudd: %s\ntry: cloudd help%s%s\n", why, o.name != NULL ? " " : "",
+                o.name != NULL ? o.name : "");
         return EXIT_USAGE;
     }
     status = run(&o);

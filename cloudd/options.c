@@ -1,6 +1,7 @@
 /* options.c - parsing of cloudd's command line, and its help. */
 #include "cloudd/options.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,7 +90,7 @@ static const struct option_row rows[] = {
     {"--stranger-rate", "N", OPT_NUMBER, BIT(CMD_RUN), AT(stranger_rate), 1, 1000000,
      "connections a second from one address that do not attach (100)"},
     {"--retain", "DAYS", OPT_NUMBER, BIT(CMD_RUN), AT(retain), 1, 365,
-     "keep packages that were verified for so long, for sdr history (0: none)"},
+     "keep packages that were verified for so long, for sdr history (none are kept)"},
     {"--max-message", "BYTES", OPT_NUMBER, BIT(CMD_RUN), AT(max_message), 0, MESSAGE_MAX,
      "longest message taken (1048576)"},
     {"--log", "LEVEL", OPT_LOG, BIT(CMD_RUN), 0, 0, 0,
@@ -222,6 +223,10 @@ static int take_option(struct parser *p)
         return 0;
     if (which[0] != '\0')
         return say(p->why, p->why_len, ERR_ARG, "%s: %s", row->name, which);
+    if (row->kind == OPT_NUMBER)
+        return say(p->why, p->why_len, ERR_ARG,
+                   "%s %s: %s is a whole number from %" PRIu64 " to %" PRIu64, row->name, value,
+                   row->operand, row->min, row->max);
     return say(p->why, p->why_len, ERR_ARG, "%s %s: not a %s; %s", row->name, value, row->operand,
                row->help);
 }
@@ -299,6 +304,7 @@ int options_parse(struct options *o, int argc, char **argv, char *why, size_t wh
     if (row == NULL)
         return say(why, why_len, ERR_ARG, "\"%s\" is no command of cloudd", argv[1]);
     o->command = row->command;
+    o->name = row->name;
     p = (struct parser){o, row, argv, argc, 2, why, why_len};
     err = take_all(&p);
     if (err == 0)

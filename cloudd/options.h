@@ -28,6 +28,7 @@ enum command {
 
 struct options {
     enum command command;
+    const char *name; /* of the command; NULL: none was given, or an unknown one */
     const char *home;
     const char *id; /* of invite and revoke; of help, the command asked about or NULL */
     char host[HOST_MAX + 1];

@@ -28,7 +28,8 @@ int folder_check(const char *dir, const char *make, char *why, size_t cap)
                    "home %s belongs to another user; run this program as its owner", dir);
     if ((st.st_mode & 077) != 0)
         return say(why, cap, ERR_PERMS,
-                   "home %s may be read by others, and it holds keys; close it with: chmod 700 %s",
+                   "home %s may be read by others, and a home holds keys; if it is the right "
+                   "folder, close it with: chmod 700 %s",
                    dir, dir);
     return 0;
 }

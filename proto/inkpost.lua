@@ -83,10 +83,11 @@ local REASONS = {
     [47] = { name = "CLOUD_FULL", text = "the cloud holds as many packages as its operator allows; there is room again when receivers run" },
     [48] = { name = "UNACKED", text = "too many receipts wait for this sender, who has not acknowledged them" },
     [49] = { name = "RATE", text = "too many sessions were asked for in a short time; try again in a moment" },
-    [50] = { name = "BAD_TAG", text = "the authentication code in the image does not match: message, header or hidden payload was changed" },
+    [50] = { name = "BAD_TAG", text = "the authentication code does not match: message, header or hidden payload was changed" },
     [51] = { name = "NO_SESSION", text = "the package belongs to no session that we know" },
     [52] = { name = "INDEX", text = "the package's number is used up or too far ahead" },
     [53] = { name = "NO_SUITE", text = "sender, receiver and cloud have no cipher suite in common that the profile can use; change the sets with --suites" },
+    [54] = { name = "REFUSED", text = "the receiver refused it; its own output says why" },
 }
 local MESSAGES = {
     [0x01] = {

@@ -64,6 +64,8 @@ int history_run(struct device_options *o)
         return fail(EXIT_USAGE, "--from ID: whose messages? give the sender's id");
     code = device_open(&p.device, o, ROLE_READ);
     if (code == 0)
+        code = device_remember(&p.device);
+    if (code == 0)
         code = read_history(&p, o);
     history_free(p.history);
     device_close(&p.device);

@@ -5,7 +5,7 @@
 #include "sdr/sdr.h"
 
 static const struct command commands[] = {
-    {"enroll", ENROLL_OPTIONS, ENROLL_USAGE, ENROLL_ABOUT, enroll_run},
+    {"enroll", ENROLL_OPTIONS, ENROLL_USAGE, ENROLL_ABOUT, enroll_run, 0},
     {"run", "home cloud hop peer-key suites allow-research json inbox count accept "
             "covers to profile stego no-pad",
      "--home DIR [--inbox FOLDER] [--count N] [--accept ID,...|any] [--covers FOLDER] [OPTIONS]",
@@ -26,7 +26,7 @@ static const struct command commands[] = {
      "  --suites LIST        the device's cipher suites, best first; remembered\n"
      "  --allow-research     take part in research profiles\n"
      "  --json               one JSON object a line on stdout",
-     run_receiving},
+     run_receiving, 0},
     {"history", "home cloud hop suites allow-research json inbox from since limit timeout",
      "--home DIR --from ID [--since SEQ] [--limit N] [--inbox FOLDER] [OPTIONS]",
      "Messages again, from what the cloud kept (cloudd run --retain), oldest first. Shown is what\n"
@@ -36,9 +36,10 @@ static const struct command commands[] = {
      "  --limit N            at most so many\n"
      "  --inbox FOLDER       also save each message and its stego image as files there\n"
      "  --timeout S          give up after so many seconds without a word (30)\n"
+     "  --cloud, --hop, --suites, --allow-research   as for run\n"
      "  --json               one JSON object a line on stdout",
-     history_run},
-    {"peers", PEERS_OPTIONS, PEERS_USAGE, PEERS_ABOUT, peers_run},
+     history_run, 0},
+    {"peers", PEERS_OPTIONS, PEERS_USAGE, PEERS_ABOUT, peers_run, 0},
 };
 
 int main(int argc, char **argv)

@@ -82,7 +82,10 @@ static void on_status(void *arg, const struct out_item *item, enum out_status st
 
     if (t == NULL) {
         if (status != STATUS_QUEUED && status != STATUS_ACCEPTED)
-            fprintf(stderr, "an earlier message to %s: %s\n", item->peer, out_status_name(status));
+            fprintf(stderr, "an earlier message to %s, number %llu: %s%s%s\n", item->peer,
+                    (unsigned long long)item->seq, out_status_name(status),
+                    status == STATUS_REJECTED ? ": " : "",
+                    status == STATUS_REJECTED ? reason_text(reason) : "");
         return;
     }
     t->item = *item;
@@ -126,7 +129,8 @@ static void on_down(void *arg, int final, const char *why)
 {
     struct sending *s = arg;
 
-    fprintf(stderr, "sds send: %s\n", why);
+    if (why != NULL)
+        fprintf(stderr, "sds send: %s\n", why);
     if (final)
         s->failed = 1;
     if (final || s->o->no_wait)
@@ -381,6 +385,8 @@ int send_run(struct device_options *o)
         code = parse_receivers(&s);
     if (code == 0)
         code = check_set(&s, &kind);
+    if (code == 0)
+        code = device_remember(&s.device);
     if (code == 0)
         code = start(&s, &kind);
     if (code == 0)

@@ -56,6 +56,8 @@ static int pin_keys(struct device *d, const struct device_options *o)
         if (peer_parse(o->peer_keys[i], id, key) != 0)
             return fail(EXIT_USAGE, "--peer-key %s is not ID=KEY with 64 hex digits",
                         o->peer_keys[i]);
+        if (strcmp(id, d->home.id) == 0)
+            return fail(EXIT_USAGE, "--peer-key %s is this device itself", id);
         if (peer_trust(d->db, id, key, PEER_PINNED) != 0)
             return fail(EXIT_FAILED, "cannot save the key of %s to state.db", id);
     }
@@ -68,26 +70,29 @@ static void make_offer(struct device *d, const struct device_options *o)
     home_suites(&d->home, &d->offer.suites);
 }
 
-int device_open(struct device *d, const struct device_options *o, enum conn_role role)
+static int open_home(struct device *d, const struct device_options *o, enum conn_role role)
 {
     char why[WHY_MAX];
-    int err;
 
-    memset(d, 0, sizeof(*d));
-    err = home_open(&d->home, o->home, role, why, sizeof(why));
-    if (err == 0 && o->cloud != NULL) {
-        err = home_set_cloud(&d->home, o->cloud, why, sizeof(why));
-        if (err == ERR_ARG)
-            return fail(EXIT_USAGE, "%s", why);
-    }
-    if (err == 0 && o->suites != NULL) {
-        err = home_set_suites(&d->home, o->suites, why, sizeof(why));
-        if (err == ERR_ARG)
-            return fail(EXIT_USAGE, "%s", why);
-    }
-    if (err != 0 || state_open(&d->db, &d->home, why, sizeof(why)) != 0)
+    if (home_open(&d->home, o->home, role, why, sizeof(why)) != 0)
+        return fail(EXIT_FAILED, "%s", why);
+    if ((o->cloud != NULL && home_set_cloud(&d->home, o->cloud, why, sizeof(why)) != 0) ||
+        (o->suites != NULL && home_set_suites(&d->home, o->suites, why, sizeof(why)) != 0))
+        return fail(EXIT_USAGE, "%s", why);
+    if (state_open(&d->db, &d->home, why, sizeof(why)) != 0)
         return fail(EXIT_FAILED, "%s", why);
     make_offer(d, o);
+    return 0;
+}
+
+int device_open(struct device *d, const struct device_options *o, enum conn_role role)
+{
+    int code;
+
+    memset(d, 0, sizeof(*d));
+    code = open_home(d, o, role);
+    if (code != 0)
+        return code;
     if (role != 0 && make_base(d) != 0)
         return fail(EXIT_FAILED, "out of memory");
     return pin_keys(d, o);
@@ -96,16 +101,22 @@ int device_open(struct device *d, const struct device_options *o, enum conn_role
 int device_open_beside(struct device *d, const struct device *first, enum conn_role role,
                        const struct device_options *o)
 {
-    char why[WHY_MAX];
+    int code;
 
     memset(d, 0, sizeof(*d));
-    if (home_open(&d->home, o->home, role, why, sizeof(why)) != 0 ||
-        state_open(&d->db, &d->home, why, sizeof(why)) != 0)
-        return fail(EXIT_FAILED, "%s", why);
-    make_offer(d, o);
+    code = open_home(d, o, role);
+    if (code != 0)
+        return code;
     d->base = first->base;
     d->is_beside = 1;
     return 0;
+}
+
+int device_remember(struct device *d)
+{
+    char why[WHY_MAX];
+
+    return home_save(&d->home, why, sizeof(why)) == 0 ? 0 : fail(EXIT_FAILED, "%s", why);
 }
 
 void device_on_stop(struct device *d, void (*stop)(void *arg), void *arg)

@@ -1,6 +1,6 @@
 /*
  * device.h - what every command of a device does first and last: open the home and its state, apply
- * --cloud and --peer-key, make an event base that ends on SIGTERM and SIGINT.
+ * --cloud, --suites and --peer-key, make an event base that ends on SIGTERM and SIGINT.
  */
 #ifndef INKPOST_AGENT_DEVICE_H
 #define INKPOST_AGENT_DEVICE_H
@@ -33,6 +33,9 @@ int device_open(struct device *d, const struct device_options *o, enum conn_role
  */
 int device_open_beside(struct device *d, const struct device *first, enum conn_role role,
                        const struct device_options *o);
+/* Remember --cloud and --suites: due once the command is known to make sense, for one that is
+ * refused changes nothing. Prints what is wrong and returns an exit code, or 0. */
+int device_remember(struct device *d);
 /* Call stop(arg) at SIGTERM or SIGINT. */
 void device_on_stop(struct device *d, void (*stop)(void *arg), void *arg);
 /* The last of a program: from here on it hears neither signal. */

@@ -193,6 +193,9 @@ static int prepare(struct feed *f)
     uint64_t queued, packed;
     char why[WHY_MAX];
 
+    if (c->to != NULL && (strchr(c->to, ',') != NULL || c->to[0] == '@'))
+        return fail(EXIT_USAGE, "--to %s: run takes one receiver; sds send takes several, and sets",
+                    c->to);
     if (c->to != NULL && !id_is_valid(c->to, strlen(c->to)))
         return fail(EXIT_USAGE, "--to %s: an id is 1 to %d of a-z 0-9 . _ -", c->to, ID_MAX);
     if (c->to != NULL && strcmp(c->to, c->device->home.id) == 0)

@@ -236,14 +236,15 @@ int home_set_cloud(struct home *h, const char *host_port, char *why, size_t cap)
         return 0;
     text_copy(h->host, sizeof(h->host), host);
     h->port = port;
-    return h->id[0] != '\0' ? write_conf(h, why, cap) : 0;
+    h->unsaved = 1;
+    return 0;
 }
 
 int home_set_suites(struct home *h, const char *text, char *why, size_t cap)
 {
-    struct list l;
+    struct list l = {.n = 0};
     char which[256];
-    int err = suite_list_parse(&l, text, which, sizeof(which));
+    int err = strcmp(text, "all") == 0 ? 0 : suite_list_parse(&l, text, which, sizeof(which));
 
     if (err != 0)
         return say(why, cap, err, "--suites: %s", which);
@@ -254,7 +255,17 @@ int home_set_suites(struct home *h, const char *text, char *why, size_t cap)
     if (h->suites.n == l.n && memcmp(h->suites.v, l.v, l.n) == 0)
         return 0;
     h->suites = l;
-    return h->id[0] != '\0' ? write_conf(h, why, cap) : 0;
+    h->unsaved = 1;
+    return 0;
+}
+
+int home_save(struct home *h, char *why, size_t cap)
+{
+    int err = h->unsaved ? write_conf(h, why, cap) : 0;
+
+    if (err == 0)
+        h->unsaved = 0;
+    return err;
 }
 
 void home_suites(const struct home *h, struct list *l)

@@ -35,6 +35,7 @@ struct home {
     struct list suites; /* the device's set, best first; empty: all that its processor has */
     struct home_secrets *secrets;
     int lock_fd;
+    int unsaved; /* host, port or suites are not those of device.conf */
 };
 
 /*
@@ -51,11 +52,13 @@ int home_enrolled(const struct home *h, char *why, size_t why_len);
  * ERR_NOTFOUND, ERR_PERMS, ERR_LOCKED, ERR_VERSION, ERR_MALFORMED, ERR_SYS.
  */
 int home_open(struct home *h, const char *dir, enum conn_role role, char *why, size_t why_len);
-/* Remember another address of the cloud. */
+/* Take another address of the cloud, to be remembered with home_save(). */
 int home_set_cloud(struct home *h, const char *host_port, char *why, size_t why_len);
-/* Remember another set of suites (suite.h), as text. ERR_ARG also for one that this processor does
- * not have. */
+/* Take another set of suites (suite.h), as text or "all", to be remembered with home_save().
+ * ERR_ARG also for one that this processor does not have. */
 int home_set_suites(struct home *h, const char *text, char *why, size_t why_len);
+/* Write to device.conf what was set since. */
+int home_save(struct home *h, char *why, size_t why_len);
 /* What the device offers of suites now: its set, less what this processor does not have. */
 void home_suites(const struct home *h, struct list *l);
 /* Free, wipe, unlock. A zeroed home is fine. */

@@ -98,17 +98,20 @@ static const char *missing_option(const struct lab_args *a, const struct command
 
 static int parse(struct lab_args *a, const struct command *c, int argc, char **argv)
 {
-    int letter;
+    int letter, at = 0;
 
     optind = 0;
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, ":", options, &at)) != -1) {
         if (letter == ':')
             return lab_run_fail(a, LAB_USAGE, "%s needs a value; see sds lab %s --help",
                                 argv[optind - 1], c->name);
-        if (letter == '?' || (letter != 'j' && letter != 'h' && !strchr(c->options, letter)))
-            return lab_run_fail(a, LAB_USAGE,
-                                "an option that it does not take; see sds lab %s --help", c->name);
+        if (letter == '?')
+            return lab_run_fail(a, LAB_USAGE, "%s is not an option; see sds lab %s --help",
+                                argv[optind - 1], c->name);
+        if (letter != 'j' && letter != 'h' && !strchr(c->options, letter))
+            return lab_run_fail(a, LAB_USAGE, "--%s is not an option of it; see sds lab %s --help",
+                                options[at].name, c->name);
         set_option(a, letter, optarg);
     }
     a->count = argc - optind;

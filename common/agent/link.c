@@ -45,6 +45,7 @@ struct link {
     unsigned backoff_ms;
     unsigned reason; /* the cloud's last word */
     char detail[256];
+    char said[256]; /* to the handler, of the last loss; empty once there was a connection */
 };
 
 static void connect_now(struct link *l);
@@ -101,12 +102,14 @@ static void lose(struct link *l, const char *text)
     /* Who was let in once is not turned away for good by a word that anybody could have said. */
     int final = (is_final(l->reason) && !(l->is_hint && l->was_up) && !is_fenced_by_itself(l)) ||
                 !l->config.retry;
+    int is_news = final || strncmp(text, l->said, sizeof(l->said) - 1) != 0;
     unsigned ms = l->backoff_ms;
 
     if (l->stopping) {
         finish_stop(l);
         return;
     }
+    say(l->said, sizeof(l->said), 0, "%s", text);
     if (l->state == CONN_HANDSHAKE && l->reason == REASON_NONE && l->unanswered < UNANSWERED_MAX)
         l->unanswered++;
     hang_up(l);
@@ -114,7 +117,7 @@ static void lose(struct link *l, const char *text)
         l->backoff_ms = ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : ms * 2;
         arm(l, ms / 2 + randombytes_uniform(ms / 2 + 1));
     }
-    l->config.handlers->down(l->config.arg, final, l->reason, text);
+    l->config.handlers->down(l->config.arg, final, l->reason, is_news ? text : NULL);
 }
 
 static void lost(struct link *l, const char *why)
@@ -213,6 +216,7 @@ static void now_up(struct link *l)
 {
     l->up = l->was_up = 1;
     l->backoff_ms = BACKOFF_MIN_MS;
+    l->said[0] = '\0';
     evtimer_del(l->timer);
     l->config.handlers->up(l->config.arg);
 }

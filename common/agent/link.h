@@ -25,7 +25,8 @@ struct link_handlers {
      * over many, and for sending more. May be NULL. */
     void (*idle)(void *arg);
     /* The connection is gone or never came. reason is the cloud's word (REASON_NONE when it said
-     * nothing); final when trying again cannot help. why is a sentence for people. */
+     * nothing); final when trying again cannot help. why is a sentence for people, or NULL for the
+     * one that was said last, with no connection since. */
     void (*down)(void *arg, int final, unsigned reason, const char *why);
     /* link_stop is done: all that was queued has been handed to the system. May be NULL. */
     void (*stopped)(void *arg);

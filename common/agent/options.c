@@ -213,6 +213,13 @@ static void print_usage(FILE *f, const struct command *c)
     fprintf(f, "usage: %s %s %s\n", program_name, c->name, c->usage);
 }
 
+static int print_about(const struct command *c)
+{
+    print_usage(stdout, c);
+    printf("\n%s\n", c->about);
+    return EXIT_DONE;
+}
+
 static int print_help(const struct command *commands, size_t n)
 {
     printf("usage: %s COMMAND [OPTIONS]\n\n", program_name);
@@ -222,6 +229,36 @@ static int print_help(const struct command *commands, size_t n)
         printf("  sds lab fx1|macless|embed|extract|compare ...\n");
     printf("\n%s COMMAND --help tells more; the manual is %s(1).\n", program_name, program_name);
     return EXIT_DONE;
+}
+
+static const struct option *find_option(int code)
+{
+    const struct option *row = all_options;
+
+    while (row->name != NULL && row->val != code)
+        row++;
+    return row->name != NULL ? row : NULL;
+}
+
+/* Say what is wrong with the option at which getopt_long() stopped: a row of the table that is not
+ * the command's, a row whose value is wrong, a letter, or an unknown word. */
+static int refuse(const struct command *c, const struct option *row, const char *word)
+{
+    const struct option *with_value = row == NULL ? find_option(optopt) : NULL;
+
+    if (with_value != NULL)
+        fail(EXIT_USAGE, "--%s %s", with_value->name,
+             with_value->has_arg == no_argument ? "takes no value" : "wants a value");
+    else if (row != NULL)
+        fail(EXIT_USAGE, "--%s is not an option of this command", row->name);
+    else if (optopt != 0)
+        fail(EXIT_USAGE, "-%c is not an option: they begin with --, and a message that begins with "
+                         "- comes after --",
+             optopt);
+    else
+        fail(EXIT_USAGE, "%s is not an option of this command", word);
+    print_usage(stderr, c);
+    return EXIT_USAGE;
 }
 
 static int check_hop(const struct device_options *o)
@@ -247,23 +284,19 @@ static int parse(const struct command *c, struct device_options *o, int argc, ch
     opterr = 0;
     while ((code = getopt_long(argc, argv, "", all_options, &at)) != -1) {
         if (code == OPT_HELP) {
-            print_usage(stdout, c);
-            printf("\n%s\n", c->about);
+            print_about(c);
             return -1;
         }
-        if (code == '?' || !has_word(c->options, all_options[at].name)) {
-            fail(EXIT_USAGE, "%s: %s", argv[optind - 1],
-                 code == '?' && optopt >= OPT_HOME ? "its value is missing"
-                                                   : "no such option here");
-            print_usage(stderr, c);
-            return EXIT_USAGE;
-        }
+        if (code == '?' || !has_word(c->options, all_options[at].name))
+            return refuse(c, code == '?' ? NULL : &all_options[at], argv[optind - 1]);
         err = set_option(o, (enum option_code)code, optarg);
         if (err != 0)
             return err;
     }
     o->rest = argv + optind;
     o->rest_n = argc - optind;
+    if (o->rest_n > c->words)
+        return fail(EXIT_USAGE, "%s: one word too many", o->rest[c->words]);
     if (o->home == NULL) {
         fail(EXIT_USAGE, "--home DIR is missing: the folder that holds this device's keys");
         print_usage(stderr, c);
@@ -272,17 +305,31 @@ static int parse(const struct command *c, struct device_options *o, int argc, ch
     return check_hop(o);
 }
 
+static const struct command *find_command(const struct command *commands, size_t n,
+                                          const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int is_help(const char *arg)
+{
+    return strcmp(arg, "help") == 0 || strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+}
+
 int options_main(const char *program, const struct command *commands, size_t n, int argc,
                  char **argv)
 {
     struct device_options o = {.timeout = 30, .hop = HOP_SEALED};
+    const struct command *c;
     int err;
 
     program_name = program;
     /* Lines are flushed one by one; a long one goes out in one piece. */
     (void)setvbuf(stdout, NULL, _IOFBF, STDOUT_BYTES);
-    if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
-        strcmp(argv[1], "-h") == 0) {
+    if (argc < 2 || (is_help(argv[1]) && argc == 2)) {
         print_help(commands, n);
         return argc < 2 ? EXIT_USAGE : EXIT_DONE;
     }
@@ -290,12 +337,19 @@ int options_main(const char *program, const struct command *commands, size_t n, 
         printf("%s (inkpost) %s\n", program, INKPOST_VERSION);
         return EXIT_DONE;
     }
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(commands[i].name, argv[1]) != 0)
-            continue;
-        command_name = commands[i].name;
-        err = parse(&commands[i], &o, argc - 1, argv + 1);
-        return err == -1 ? EXIT_DONE : err != 0 ? err : commands[i].run(&o);
-    }
-    return fail(EXIT_USAGE, "no command %s; %s help lists them", argv[1], program);
+    c = find_command(commands, n, argv[is_help(argv[1]) ? 2 : 1]);
+    if (c == NULL)
+        return fail(EXIT_USAGE, "no command %s; %s help lists them",
+                    argv[is_help(argv[1]) ? 2 : 1], program);
+    if (is_help(argv[1]))
+        return print_about(c);
+    command_name = c->name;
+    err = parse(c, &o, argc - 1, argv + 1);
+    if (err == 0)
+        err = c->run(&o);
+    else if (err == -1)
+        err = EXIT_DONE;
+    if (err == EXIT_DONE && (fflush(stdout) != 0 || ferror(stdout)))
+        return fail(EXIT_FAILED, "standard output cannot be written");
+    return err;
 }

@@ -32,6 +32,7 @@ struct command {
     const char *usage;   /* what stands after the program's and the command's names */
     const char *about;   /* for help: what it does, and its options */
     int (*run)(struct device_options *o);
+    int words; /* at most, beside the options */
 };
 
 /*

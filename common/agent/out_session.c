@@ -55,6 +55,18 @@ int out_session_current(struct sql *db, const char *peer, struct out_session *s)
     return read_session(&q, s);
 }
 
+int out_session_of(struct sql *db, const char *peer, uint8_t profile, struct out_session *s)
+{
+    struct sql_query q;
+
+    sql_ask(&q, db,
+            "SELECT " SESSION_COLUMNS
+            " FROM send_session WHERE peer = ? AND current > 0 AND profile = ?");
+    sql_put_text(&q, peer);
+    sql_put_i64(&q, profile);
+    return read_session(&q, s);
+}
+
 int out_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES], struct out_session *s)
 {
     struct sql_query q;

@@ -108,8 +108,10 @@ int outbox_next_peer(struct sql *db, const char *after, char peer[ID_MAX + 1]);
 int outbox_next_session(struct sql *db, const char *peer, const uint8_t *after,
                         uint8_t session[SESSION_ID_BYTES]);
 
-/* The current session to peer, any session by its name, or by T. ERR_NOTFOUND. */
+/* The current session to peer, that of a profile, current or set aside, any session by its name, or
+ * by T. ERR_NOTFOUND. */
 int out_session_current(struct sql *db, const char *peer, struct out_session *s);
+int out_session_of(struct sql *db, const char *peer, uint8_t profile, struct out_session *s);
 int out_session_get(struct sql *db, const uint8_t session[SESSION_ID_BYTES], struct out_session *s);
 int out_session_by_negotiation(struct sql *db, const uint8_t negotiation[NEG_ID_BYTES],
                                struct out_session *s);

@@ -10,6 +10,7 @@
 #include "common/agent/outbox.h"
 #include "common/agent/peers.h"
 #include "common/err.h"
+#include "common/profile.h"
 #include "common/session.h"
 
 struct listing {
@@ -17,32 +18,51 @@ struct listing {
     int json;
 };
 
-/* What a device keeps about its sessions with a peer. */
-struct peer_sessions {
-    char sending[2 * SESSION_ID_BYTES + 1]; /* empty: none */
-    uint64_t sent, queued, outstanding, receiving;
+/* What a device keeps about its messages with a peer. */
+struct peer_counts {
+    uint64_t queued, outstanding, receiving;
 };
 
-static void count_sessions(struct sql *db, const char *peer, struct peer_sessions *n)
+/* Receiving sessions: those young enough for the peer to go on with. */
+static void count(struct sql *db, const char *peer, struct peer_counts *n)
 {
-    struct out_session s;
     struct sql_query q;
 
     memset(n, 0, sizeof(*n));
-    if (out_session_current(db, peer, &s) == 0) {
-        text_hex(n->sending, s.keys.session, SESSION_ID_BYTES);
-        n->sent = s.next;
-    }
-    sodium_memzero(&s, sizeof(s));
     (void)outbox_count(db, peer, &n->queued, &n->outstanding);
-    sql_ask(&q, db, "SELECT COUNT(*) FROM recv_session WHERE peer = ? AND retired = 0");
+    sql_ask(&q, db, "SELECT COUNT(*) FROM recv_session WHERE peer = ? AND created > ?");
     sql_put_text(&q, peer);
+    sql_put_i64(&q, state_now_us() - (int64_t)SESSION_AGE_MAX * 1000000);
     if (sql_row(&q))
         n->receiving = sql_get_u64(&q);
     (void)sql_end(&q);
 }
 
-static void print_json(const struct peer *p, const struct peer_sessions *n)
+/* Sessions on which messages to the peer go out, one a profile. */
+static void print_sending(struct sql *db, const char *peer, int json)
+{
+    char hex[2 * SESSION_ID_BYTES + 1];
+    struct out_session s;
+
+    if (json)
+        printf(",\"sending\":[");
+    for (size_t i = 0, n = 0; i < profile_count; i++) {
+        if (out_session_of(db, peer, profiles[i]->id, &s) != 0)
+            continue;
+        text_hex(hex, s.keys.session, SESSION_ID_BYTES);
+        if (json)
+            printf("%s{\"session\":\"%s\",\"profile\":\"%s\",\"sent\":%llu}", n++ > 0 ? "," : "",
+                   hex, profiles[i]->name, (unsigned long long)s.next);
+        else
+            printf("  sending session %.16s..., profile %s, %llu sent\n", hex, profiles[i]->name,
+                   (unsigned long long)s.next);
+    }
+    sodium_memzero(&s, sizeof(s));
+    if (json)
+        printf("]");
+}
+
+static void print_json(struct sql *db, const struct peer *p, const struct peer_counts *n)
 {
     char key[2 * KEY_BYTES + 1], print[FINGERPRINT_CHARS];
 
@@ -55,8 +75,7 @@ static void print_json(const struct peer *p, const struct peer_sessions *n)
         key_fingerprint(print, p->offered);
         printf(",\"offered_key\":\"%s\",\"offered_fingerprint\":\"%s\"", key, print);
     }
-    if (n->sending[0] != '\0')
-        printf(",\"session\":\"%s\",\"sent\":%llu", n->sending, (unsigned long long)n->sent);
+    print_sending(db, p->id, 1);
     printf(",\"queued\":%llu,\"outstanding\":%llu,\"receiving_sessions\":%llu}\n",
            (unsigned long long)n->queued, (unsigned long long)n->outstanding,
            (unsigned long long)n->receiving);
@@ -66,17 +85,16 @@ static int print_peer(void *arg, const struct peer *p)
 {
     struct listing *l = arg;
     char key[2 * KEY_BYTES + 1], print[FINGERPRINT_CHARS];
-    struct peer_sessions n;
+    struct peer_counts n;
 
-    count_sessions(l->device->db, p->id, &n);
+    count(l->device->db, p->id, &n);
     if (l->json) {
-        print_json(p, &n);
+        print_json(l->device->db, p, &n);
         return 0;
     }
     key_fingerprint(print, p->key);
     printf("%-20s %s  %s\n", p->id, print, peer_trust_name(p->trust));
-    if (n.sending[0] != '\0')
-        printf("  sending session %.16s..., %llu sent\n", n.sending, (unsigned long long)n.sent);
+    print_sending(l->device->db, p->id, 0);
     if (n.queued + n.outstanding > 0)
         printf("  outbox: %llu queued, %llu on their way\n", (unsigned long long)n.queued,
                (unsigned long long)n.outstanding);
@@ -115,6 +133,8 @@ int peers_run(struct device_options *o)
         if (peer_parse(o->accept_key, id, key) != 0)
             code = fail(EXIT_USAGE, "--accept-key %s is not ID=KEY with 64 hex digits",
                         o->accept_key);
+        else if (strcmp(id, d.home.id) == 0)
+            code = fail(EXIT_USAGE, "--accept-key %s is this device itself", id);
         else if (peer_trust(d.db, id, key, PEER_ACCEPTED) != 0)
             code = fail(EXIT_FAILED, "cannot save the key of %s to state.db", id);
     }

@@ -25,7 +25,8 @@ int accept_has(const struct accept_policy *policy, const char *id);
 struct receiver;
 
 struct receiver_handlers {
-    /* The connection is gone; final when it will not come back, or when stdout is gone. */
+    /* The connection is gone; final when it will not come back, or when stdout is gone. why as in
+     * link.h. */
     void (*down)(void *arg, int final, const char *why);
     /* One line for people. */
     void (*note)(void *arg, const char *text);

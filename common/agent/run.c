@@ -77,11 +77,12 @@ static void side_is_over(struct run *r, int *is_over)
         stop(r);
 }
 
-/* which: the side, where there are two. */
+/* which: the side, where there are two. why: NULL when it was said before. */
 static void tell_down(struct run *r, const char *which, int final, const char *why)
 {
-    fprintf(stderr, "%s run: %s%s%s\n", options_program(), r->both ? which : "", why,
-            final ? "" : "; trying again");
+    if (why != NULL)
+        fprintf(stderr, "%s run: %s%s%s\n", options_program(), r->both ? which : "", why,
+            final ? "" : " (trying again)");
     r->lost |= final;
 }
 
@@ -339,6 +340,8 @@ static int run(struct run *r)
         code = make_sender(r);
     if (code == 0 && (r->both || r->role == ROLE_RECV))
         code = make_receiver(r);
+    if (code == 0)
+        code = device_remember(r->first);
     if (code == 0)
         code = loop(r);
     feed_free(r->out.feed);

@@ -30,7 +30,7 @@ struct sender_handlers {
     void (*trouble)(void *arg, const char *peer, int final, unsigned reason, const char *why);
     /* A step of a negotiation is done; key is the peer's. */
     void (*phase)(void *arg, const char *peer, enum out_phase phase, const uint8_t key[KEY_BYTES]);
-    /* The connection is gone; final when it will not come back. */
+    /* The connection is gone; final when it will not come back. why as in link.h. */
     void (*down)(void *arg, int final, const char *why);
     /* sender_stop is done. */
     void (*stopped)(void *arg);

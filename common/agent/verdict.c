@@ -174,7 +174,7 @@ static void judge(struct sender *sender, struct out_item *item, const struct msg
         if (!is_authentic(sender, r))
             return;
         if (final)
-            verdict_end(sender, item, STATUS_REJECTED, REASON_BAD_TAG);
+            verdict_end(sender, item, STATUS_REJECTED, REASON_REFUSED);
         else
             send_again(sender, item);
         return;

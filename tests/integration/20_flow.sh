@@ -120,7 +120,7 @@ received bob 2
 line bob 1 '.text == "waits 1"'
 line bob 2 '.text == "waits 2"'
 send alice bob "3" || fail "the next command"
-grep -q "earlier message to bob: receipted" "$work/send.err" || fail "it goes on with the earlier ones"
+grep -q "earlier message to bob, number [0-9]*: receipted" "$work/send.err" || fail "it goes on with the earlier ones"
 ok "--no-wait, a time-out, and the next command continues"
 
 # Several receivers: a third device, which is not there.
@@ -173,7 +173,10 @@ ok "cloudd devices, sessions, mailbox"
 jq -se --arg key "$(device_key alice)" '.[0].self == "bob" and .[1].peer == "alice" and
     .[1].key == $key and .[1].trust == "first use" and .[1].receiving_sessions >= 1' \
     "$work/peers.out" >/dev/null || fail "peers --json"
-"$sds" peers --home "$work/alice" | grep -q "^  sending session" || fail "peers in text"
+"$sds" peers --home "$work/alice" | grep -q "^  sending session .*, profile auth, " || fail "peers in text"
+"$sds" peers --home "$work/alice" --json | jq -se --arg key "$(device_key bob)" \
+    'map(select(.peer == "bob"))[0] | .key == $key and (.sending | map(.profile)) == ["auth"] and
+    (.sending[0] | (.session | length) == 64 and .sent > 0)' >/dev/null || fail "peers --json of a sender"
 ok peers
 
 # SIGTERM: each ends with 0, also sds run that waits for input, and who is told so again and again.

@@ -378,3 +378,33 @@ for wrong in "run --home $work/bob --count 0" "run --home $work/bob --to alice" 
 done
 exits 1 "$work/lines" "$sdr" run --home "$work/bob" --inbox "$work/lines"
 ok "wrong usage exits 2"
+
+at_alice=(--home "$work/alice")
+exits 2 "sds send: --covers is not an option of this command" "$sds" send "${at_alice[@]}" --covers x y
+exits 2 "sds send: --json takes no value" "$sds" send "${at_alice[@]}" --json=1 x
+exits 2 "sds send: --cover wants a value" "$sds" send "${at_alice[@]}" --cover
+exits 2 "sds send: -j is not an option" "$sds" send "${at_alice[@]}" --to bob -json x
+exits 2 "sds send: world: one word too many" "$sds" send "${at_alice[@]}" "${to_bob[@]}" hello world
+exits 2 "sds run: hello: one word too many" "$sds" run "${at_alice[@]}" --to bob --covers $covers hello
+exits 2 "sdr peers: all: one word too many" "$sdr" peers "${at_alice[@]}" all
+exits 2 "run takes one receiver; sds send takes several, and sets" "$sds" run "${at_alice[@]}" --to @all --covers $covers
+exits 2 "--retain 366: DAYS is a whole number from 1 to 365" "$cloudd" run --home "$work/cloud" --retain 366
+exits 2 "sds lab compare: --out is not an option of it" "$sds" lab compare --out x a b
+exits 2 "alice is this device itself" "$sds" peers "${at_alice[@]}" --accept-key "alice=$key"
+exits 2 "alice is this device itself" "$sds" send "${at_alice[@]}" "${to_bob[@]}" --peer-key "alice=$key" x
+for program in "$sds" "$sdr" "$cloudd"; do
+    [ "$("$program" help run)" = "$("$program" run --help)" ] || fail "$program help run"
+done
+[ "$("$sds" help lab)" = "$("$sds" lab --help)" ] || fail "sds help lab"
+ok "what was wrong is named"
+
+cp "$work/alice/device.conf" "$work/conf.before"
+exits 2 "profile sealed needs one of" "$sds" send "${at_alice[@]}" "${to_bob[@]}" --profile sealed \
+    --suites none --cloud 127.0.0.1:1 x
+cmp -s "$work/alice/device.conf" "$work/conf.before" || fail "a command that is refused changes nothing"
+for command in "peers" "peers --json" "set create full bob" "set list"; do
+    # shellcheck disable=SC2086
+    ! "$sds" $command "${at_alice[@]}" >/dev/full 2>"$work/full.err" || fail "$command > /dev/full"
+    grep -q "standard output cannot be written" "$work/full.err" || fail "$command: $(cat "$work/full.err")"
+done
+ok "nothing is remembered of wrong usage; a full standard output is told"

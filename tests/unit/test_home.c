@@ -194,7 +194,7 @@ static void home_prepare__two_homes__other_keys(void **state)
     home_close(&h);
 }
 
-static void home_set_cloud__remembered(void **state)
+static void home_save__cloud_was_set__remembered(void **state)
 {
     struct home h;
 
@@ -202,6 +202,7 @@ static void home_set_cloud__remembered(void **state)
     enrol();
     assert_int_equal(home_open(&h, dir, ROLE_SEND, why, sizeof(why)), 0);
     assert_int_equal(home_set_cloud(&h, "[::1]:99", why, sizeof(why)), 0);
+    assert_int_equal(home_save(&h, why, sizeof(why)), 0);
     home_close(&h);
     assert_int_equal(home_open(&h, dir, ROLE_RECV, why, sizeof(why)), 0);
     assert_string_equal(h.host, "::1");
@@ -214,7 +215,7 @@ static void home_set_cloud__remembered(void **state)
 
 /* ---- refused ---- */
 
-static void home_set_suites__remembered_and_offered(void **state)
+static void home_save__suites_were_set__remembered_and_offered(void **state)
 {
     struct list offered, local;
     struct home h;
@@ -227,12 +228,32 @@ static void home_set_suites__remembered_and_offered(void **state)
     assert_int_equal(offered.n, local.n);
     assert_memory_equal(offered.v, local.v, local.n);
     assert_int_equal(home_set_suites(&h, "none,chacha20-poly1305", why, sizeof(why)), 0);
+    assert_int_equal(home_save(&h, why, sizeof(why)), 0);
     home_close(&h);
     assert_int_equal(home_open(&h, dir, 0, why, sizeof(why)), 0);
     home_suites(&h, &offered);
     assert_int_equal(offered.n, 2);
     assert_int_equal(offered.v[0], SUITE_NONE);
     assert_int_equal(offered.v[1], SUITE_CHACHA20_POLY1305);
+    assert_int_equal(home_set_suites(&h, "all", why, sizeof(why)), 0);
+    home_suites(&h, &offered);
+    assert_int_equal(offered.n, local.n);
+    home_close(&h);
+}
+
+static void home_close__set_but_not_saved__forgotten(void **state)
+{
+    struct home h;
+
+    (void)state;
+    enrol();
+    assert_int_equal(home_open(&h, dir, 0, why, sizeof(why)), 0);
+    assert_int_equal(home_set_cloud(&h, "elsewhere:1", why, sizeof(why)), 0);
+    assert_int_equal(home_set_suites(&h, "none", why, sizeof(why)), 0);
+    home_close(&h);
+    assert_int_equal(home_open(&h, dir, 0, why, sizeof(why)), 0);
+    assert_string_equal(h.host, "cloud.example");
+    assert_int_equal(h.suites.n, 0);
     home_close(&h);
 }
 
@@ -477,8 +498,9 @@ int main(void)
         T(home_prepare__unfinished_enrolment__same_key_again),
         T(home_prepare__enrolled_already__exists),
         T(home_prepare__two_homes__other_keys),
-        T(home_set_cloud__remembered),
-        T(home_set_suites__remembered_and_offered),
+        T(home_save__cloud_was_set__remembered),
+        T(home_save__suites_were_set__remembered_and_offered),
+        T(home_close__set_but_not_saved__forgotten),
         T(home_set_suites__what_is_no_set__refused_and_the_old_one_kept),
         T(home_open__no_folder_or_nothing_enrolled__not_found),
         T(home_open__folder_open_to_others__perms),
