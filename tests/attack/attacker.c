@@ -13,6 +13,10 @@
  *   scan BYTES PACKAGE STEPS          the same with every 32 bytes in BYTES, as a state and as a
  *                                     message key: "ok TRIED" or "no TRIED"
  *   make STATE PACKAGE MESSAGE        a package of that message, with header and cover of PACKAGE
+ *   share STATE SHARED STEPS          as open, for what a member of a set got
+ *   reshare STATE SHARED PART TEXT    what the member whose STATE it is can make of that: another
+ *                                     common part under the same secret, and for PART's place a box
+ *                                     under its own key: "ok COMMON PART"
  *   slices PROFILE RV SALT SHK TRIES PACKAGE...   search Sk, and Shk if it is "-", among the slices
  *                                     of Rv, such that it opens the session's first packages: "ok
  *                                     TRIES SECONDS SHK SK" or "no TRIES SECONDS"
@@ -30,6 +34,7 @@
 #include "common/err.h"
 #include "common/package.h"
 #include "common/session.h"
+#include "common/set.h"
 #include "common/stego.h"
 
 #define WORDS        16
@@ -341,6 +346,80 @@ static void do_make(void)
     free(made.body);
 }
 
+/* ---- messages to sets ---- */
+
+static void decode_shared(struct set_shared *s, int i)
+{
+    struct blob body = bytes(i);
+    struct msg m;
+
+    need(msg_decode(&m, MSG_PACKAGE_SHARED, body.p, body.len) == 0 &&
+             set_shared_parse(s, &m.u.package_shared) == 0,
+         "no PACKAGE_SHARED");
+}
+
+static void do_share(void)
+{
+    struct blob given = bytes(1);
+    unsigned long steps = number(3), step = 0;
+    struct package_opened opened;
+    struct keybuf state, key;
+    struct set_shared s;
+    int err = -1;
+
+    decode_shared(&s, 2);
+    keybuf_set(&state, given.p, given.len);
+    for (; err != 0 && step <= steps; step++) {
+        need(profile_of(&s.common)->take_key(&key, &state) == 0, "no state of this profile");
+        err = set_shared_open(&opened, &s, &key);
+        package_opened_free(&opened);
+    }
+    if (err == 0)
+        printf("ok %lu\n", step - 1);
+    else
+        printf("no\n");
+}
+
+/* The member's own key, and with it the secret that all members have. */
+static void take_secret(uint8_t secret[KEY_BYTES], struct keybuf *key, const struct set_shared *s)
+{
+    struct blob given = bytes(1);
+    struct keybuf state;
+
+    keybuf_set(&state, given.p, given.len);
+    need(profile_of(&s->common)->take_key(key, &state) == 0, "no state of this profile");
+    need(set_unwrap(secret, &s->member, key, s->common_digest) == 0, "not the member's state");
+}
+
+static void do_reshare(void)
+{
+    struct blob part = bytes(3);
+    uint8_t secret[KEY_BYTES], made_part[SET_MEMBER_MAX];
+    struct package made;
+    struct pgm_view cover;
+    struct keybuf key, set_key;
+    struct set_shared s;
+    struct msg m;
+    size_t len;
+
+    decode_shared(&s, 2);
+    take_secret(secret, &key, &s);
+    profile_of(&s.common)->set_key(&set_key, &key, secret);
+    need(pgm_parse(s.common.u.package.image.p, s.common.u.package.image.len, &cover) == 0,
+         "no image");
+    s.common.u.package.message = bytes(4);
+    need(package_make(&made, &s.common, &cover, &set_key, 0) == 0, "cannot make a package");
+    need(msg_decode(&m, MSG_SET_MEMBER, part.p, part.len) == 0, "no SET_MEMBER");
+    need(set_wrap(&m.u.set_member, &key, made.digest, secret) == 0 &&
+             set_member_encode(made_part, &len, &m.u.set_member) == 0,
+         "cannot make a part");
+    printf("ok");
+    put_hex(made.body, made.len);
+    put_hex(made_part, len);
+    putchar('\n');
+    free(made.body);
+}
+
 /* ---- the search for I and E ---- */
 
 struct search {
@@ -508,7 +587,7 @@ static void serve(char *line)
     } verbs[] = {{"hidden", do_hidden}, {"forge", do_forge},   {"digest", do_digest},
                  {"guess", do_guess},   {"open", do_open},     {"scan", do_scan},
                  {"make", do_make},     {"slices", do_slices}, {"request", do_request},
-                 {"unseal", do_unseal}};
+                 {"unseal", do_unseal}, {"share", do_share},   {"reshare", do_reshare}};
     char *rest = NULL;
 
     words = 0;

@@ -8,13 +8,16 @@ alice's negotiation further, asks for bob's packages and gives receipts for him.
 cloud's folder with cloud.db and cloud.key: he reads waiting packages, and he makes one that alice
 never sent, with every key that his folder holds. At last the cloud itself is hostile from the first
 contact (tests/integration/hostile_cloud.c): it plays alice to bob with a key of its own, which bob
-can only notice if he knows hers. Success is a message read, shown or receipted that should not be.
+can only notice if he knows hers. As a member of a set (insider_set.py) mallory forges to the other
+members, and when she was removed reads on. Success is a message read, shown or receipted that should
+not be.
 """
 import os
 import shutil
 import sqlite3
 import subprocess
 
+import insider_set
 from bed import DOWN, UP, Failure, Helper, Receiver, bed, decode, frame, settle, wait_until
 from result import main, result
 from testbed import BUILD
@@ -225,7 +228,8 @@ HOSTILE = (("a hostile cloud at first contact, keys not compared", first_contact
 def run(ctx):
     with Helper(ctx) as helper:
         for profile in ctx.profiles:
-            for name, attack, cost in CASES:
+            has_sets = profile in ("auth", "sealed")
+            for name, attack, cost in CASES + (insider_set.CASES if has_sets else ()):
                 with bed("alice", "bob", "mallory") as b:
                     tries, won, note = attack(b, helper, profile)
                     yield result("insider", profile, name, won > 0, tries=tries, cost=cost,
