@@ -41,6 +41,9 @@
 #ifndef WORN
 #define WORN 0 /* times that the sender gives up its session */
 #endif
+#ifndef SWITCH
+#define SWITCH 0 /* bit set of the messages in the other profile, which need another session */
+#endif
 #ifndef FORGET
 #define FORGET 0 /* sessions that the receiver loses */
 #endif
@@ -122,6 +125,15 @@ byte made = 1; /* sessions named so far */
 mtype k_st[M] = QUEUED;
 byte k_resends[M], k_cur, k_reserved, k_asked_for;
 bool synced = 1; /* it is the same */
+#if SWITCH > 0
+byte aside = NONE, aside_next; /* the session that is set aside, and its first index not used */
+byte other;                    /* bit set of the sessions in the other profile */
+byte k_aside = NONE, k_aside_next;
+#define is_other(which) ((which) != NONE && (other & BIT(which)))
+#define fits(which, item) (!is_other(which) == !(SWITCH & BIT(item)))
+#else
+#define fits(which, item) true
+#endif
 /* Bit sets of what has left, for the properties: messages; indices of each session. */
 byte left, used[NS];
 /* The sender's memory. */
@@ -236,6 +248,10 @@ inline sync()
     k_cur = cur;
     k_reserved = reserved;
     k_asked_for = asked_for;
+#if SWITCH > 0
+    k_aside = aside;
+    k_aside_next = aside_next;
+#endif
     synced = 1
 #else
     skip
@@ -265,6 +281,10 @@ inline lose_power()
     reserved = k_reserved;
     next = reserved;
     asked_for = k_asked_for;
+#if SWITCH > 0
+    aside = k_aside;
+    aside_next = k_aside_next;
+#endif
     sync()
 }
 
@@ -382,7 +402,13 @@ inline retire(which)
     if
     :: cur == which -> cur = NONE; next = 0; reserved = 0
     :: else
+    fi;
+#if SWITCH > 0
+    if
+    :: aside == which -> aside = NONE; aside_next = 0
+    :: else
     fi
+#endif
 }
 
 /* verdict_on_receipt: y is 8 * status + digest. Sets again when bytes go out before the commit. */
@@ -445,10 +471,25 @@ inline take_resumed()
     fi
 }
 
+/* out_session_put: the new session x retires one of its profile, and sets another aside. */
+inline take_place_of()
+{
+#if SWITCH > 0
+    if
+    :: cur != NONE && !is_other(cur) != !is_other(x) -> aside = cur; aside_next = reserved
+    :: aside != NONE && !is_other(aside) == !is_other(x) -> aside = NONE; aside_next = 0
+    :: else
+    fi
+#else
+    skip
+#endif
+}
+
 inline take_result()
 {
     if
     :: asked_for == x + 1 ->
+        take_place_of();
         cur = x;
         next = 0;
         reserved = 0;
@@ -511,9 +552,10 @@ inline commit_receipt()
 #endif
 }
 
+/* x is the message. */
 inline pack()
 {
-    first_unpacked();
+    assert(fits(cur, x));                /* by the profile it was given */
     assert(!(left & BIT(x)));            /* a message leaves under one index */
     assert(!(used[cur] & BIT(next)));    /* an index is used once */
     left = left | BIT(x);
@@ -573,19 +615,84 @@ inline read_line()
     x = 0
 }
 
+/* For message x. */
 inline initiate()
 {
     if
-    :: asked_for == 0 ->
+    :: asked_for == 0 || !fits(asked_for - 1, x) ->
         assert(made < NS);
         made++;
         asked_for = made;
+#if SWITCH > 0
+        if
+        :: SWITCH & BIT(x) -> other = other | BIT(asked_for - 1)
+        :: else
+        fi;
+#endif
         changed();
         sync()
     :: else
     fi;
     put(s_conn, s2c, NEG_REQUEST, asked_for - 1, 0);
     state = ASKED
+}
+
+#ifdef MUT_SWITCH_INDEX
+#define GIVEN_BACK 0
+#else
+#define GIVEN_BACK next
+#endif
+
+/* stream_next_session, for message x: one that was set aside, or a new one. */
+inline next_session()
+{
+#if SWITCH > 0
+    if
+    :: aside != NONE && fits(aside, x) ->
+        i = aside;
+        y = aside_next;
+        aside = cur;
+        aside_next = GIVEN_BACK;
+        cur = i;
+        next = y;
+        reserved = y;
+        changed();
+        sync();
+        i = 0;
+        y = 0;
+        begin()
+    :: else ->
+        if
+        :: cur != NONE ->
+            aside = cur;
+            aside_next = GIVEN_BACK;
+            cur = NONE;
+            next = 0;
+            reserved = 0;
+            changed();
+            sync()
+        :: else
+        fi;
+        initiate()
+    fi
+#else
+    initiate()
+#endif
+}
+
+#ifdef MUT_SWITCH_NOT
+#define serves(which, item) true
+#else
+#define serves(which, item) fits(which, item)
+#endif
+
+inline pack_next()
+{
+    first_unpacked();
+    if
+    :: cur != NONE && serves(cur, x) -> pack()
+    :: else -> next_session()
+    fi
 }
 
 #define can_crash_sender (faults && s_crash > 0)
@@ -618,9 +725,8 @@ end:
            fi
        }
     :: d_step { !again && is_pumping && resending && len(s2c) < WINDOW -> resend(); skip }
-    :: d_step { !again && can_pack && cur == NONE -> initiate() }
     :: d_step {
-           !again && can_pack && cur != NONE -> pack();
+           !again && can_pack -> pack_next();
            if
            :: !again -> x = 0
            :: else
