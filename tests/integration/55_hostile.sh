@@ -45,7 +45,7 @@ never() {
     ! grep -q "$1" "$work/said" || fail "stdout has $1"
 }
 
-against frames 1 send --timeout 6
+against frames 1 send
 says "not legal now"
 says "damaged or forged"
 says "cannot read"
@@ -54,50 +54,50 @@ if LC_ALL=C grep -q $'[\x1b\x9b]' "$work/err"; then
 fi
 never receipted
 
-against terms 1 send --timeout 14
+against terms 1 send
 says "a check of the negotiation failed"
 never receipted
 
-against key 1 send --timeout 10
+against key 1 send
 says "--accept-key bob="
 never receipted
 
-against result 1 send --timeout 6
+against result 1 send
 says "a check of the negotiation failed"
 never '"session"'
 
-against receipts 1 send --timeout 5
+against receipts 1 send
 says "our state is older"
 never '"status":"receipted"'
 never '"status":"rejected"'
 
-against unsaved 0 send --timeout 30
+against unsaved 0 send
 says "could not be saved"
 
 # A cloud that steers the choice of a suite: towards a weaker one, none, or another profile.
-against suites 1 send --profile sealed --timeout 5
+against suites 1 send --profile sealed
 says "a check of the negotiation failed"
 never receipted
-against steered 1 send --profile sealed --timeout 5
+against steered 1 send --profile sealed
 says "a check of the negotiation failed"
 says "the cloud allows only these suites: chacha20-poly1305"
 never receipted
 never '"session"'
 
-against nosuite 3 send --profile sealed --timeout 10
+against nosuite 3 send --profile sealed
 says "no suite in common: alice has xchacha20-poly1305,"
 says "; bob has chacha20-poly1305,200; the cloud allows none"
 
 # A sealed message at a cloud that tries every secret it has.
-against read 0 send --profile sealed --timeout 10
+against read 0 send --profile sealed
 
 # Altered packages before and after the genuine one, which comes twice and is shown once.
-against bob 3 timeout 20 "$build/sdr" run --json --count 9
+against bob 3 timeout 60 "$build/sdr" run --json --count 9
 [ "$(grep -c '"verified":false' "$work/said")" = 8 ] || fail "the altered packages"
 [ "$(grep -c '"verified":true.*"text":"genuine"' "$work/said")" = 1 ] || fail "the genuine one"
 never forgery
 
-against forge 3 timeout 20 "$build/sdr" run --json --count 9
+against forge 3 timeout 60 "$build/sdr" run --json --count 9
 [ "$(grep -c '"verified":false' "$work/said")" = 8 ] || fail "the altered sealed packages"
 [ "$(grep -c '"profile":"sealed".*"verified":true.*"text":"genuine"' "$work/said")" = 1 ] ||
     fail "the genuine sealed one"
@@ -105,7 +105,7 @@ never forgery
 
 # A message to a set, with another member in league with the cloud: she has the key of the part that
 # all of them get, and can make another one that fits it.
-against set 3 timeout 20 "$build/sdr" run --json --count 32
+against set 3 timeout 60 "$build/sdr" run --json --count 32
 says "a package that cannot be read"
 [ "$(grep -c '"verified":false' "$work/said")" = 30 ] || fail "forged messages to a set"
 [ "$(grep -c '"verified":true.*"text":"genuine"' "$work/said")" = 2 ] || fail "one in each profile"
@@ -113,7 +113,7 @@ never forgery
 
 # A history that is none.
 history() {
-    timeout 20 "$build/sdr" history --from alice --json "$@"
+    timeout 60 "$build/sdr" history --from alice --json "$@"
 }
 
 against history 1 history
