@@ -4,7 +4,8 @@
 --   tshark -X lua_script:proto/inkpost.lua -r FILE -Y inkpost -T fields -e inkpost.message
 --
 -- A connection is known by its TCP port (preference, 7717), by its first frame on any port, or by
--- "Decode As". Frames of a clear hop are shown field by field; of a sealed hop, type and length.
+-- "Decode As". Frames of a clear hop are shown field by field, packages inside of others too; of a
+-- sealed hop, type and length.
 -- Nothing is verified: a dissector has no keys.
 --
 -- The tables between the two marks are generated: tests/check-source --fix rewrites them.
@@ -695,6 +696,7 @@ local MESSAGES = {
 local PORT = 7717
 local LENGTH_BYTES = 4
 local SEALED, SEAL_CODE = 0x03, 0x80
+local PACKAGE, PACKAGE_SHARED, SET_MEMBER = 0x30, 0x3d, 0x84
 local MODES = { [0] = "sealed", [1] = "clear", [2] = "open" }
 local MODE_SEALED, MODE_OPEN = 0, 2
 local ROLES = { [1] = "send", [2] = "receive", [3] = "enrol", [4] = "read" }
@@ -832,13 +834,11 @@ end
 
 local function add_field(field, tvb, at, prefix, length, tree)
     if length == 0 then
-        tree:add(field.proto, tvb(at, prefix), ""):set_text(field.name .. ": (empty)")
-        return
+        return tree:add(field.proto, tvb(at, prefix), ""):set_text(field.name .. ": (empty)")
     end
     if NUMBERS[field.kind] == nil and field.kind ~= "id" and field.name ~= "detail" then
-        tree:add(field.proto, tvb(at + prefix, length))
+        return tree:add(field.proto, tvb(at + prefix, length))
             :append_text(string.format(" (%d bytes)", length))
-        return
     end
     local item = tree:add(field.proto, tvb(at + prefix, length))
 
@@ -852,9 +852,54 @@ local function add_field(field, tvb, at, prefix, length, tree)
     if field.kind == "id" and tvb(at + prefix, length):string():find("[^a-z0-9._-]") then
         item:add_proto_expert_info(malformed, "an id has only a-z 0-9 . _ -")
     end
+    return item
 end
 
-local function dissect_fields(message, tvb, at, stop, tree)
+local dissect_fields
+
+-- A body inside a field, as a tree of its own below the field's item.
+local function dissect_body(code, tvb, at, stop, item)
+    local message = MESSAGES[code]
+
+    dissect_fields(message, tvb, at, stop, item:add(inkpost, tvb(at, stop - at), message.name))
+end
+
+-- Each member's part has its length before it.
+local function dissect_members(tvb, at, stop, item)
+    while at < stop do
+        local left = stop - at - LENGTH_BYTES
+        local length = left > 0 and tvb(at, LENGTH_BYTES):uint() or 0
+
+        if length == 0 or length > left then
+            item:add_proto_expert_info(malformed, "a member's part is empty or cut")
+            return
+        end
+        at = at + LENGTH_BYTES
+        dissect_body(SET_MEMBER, tvb, at, at + length, item)
+        at = at + length
+    end
+end
+
+-- The fields that hold a body of another message. type: the value of the field of that name.
+local function dissect_inner(message, field, tvb, at, stop, item, type)
+    if message.name == "SET_PACKAGE" and field.name == "members" then
+        dissect_members(tvb, at, stop, item)
+    elseif message.name == "PACKAGE_SHARED" and field.name == "member" then
+        dissect_body(SET_MEMBER, tvb, at, stop, item)
+    elseif field.name == "common" then
+        dissect_body(PACKAGE, tvb, at, stop, item)
+    elseif message.name == "KEPT" and field.name == "package" then
+        if type == PACKAGE or type == PACKAGE_SHARED then
+            dissect_body(type, tvb, at, stop, item)
+        else
+            item:add_proto_expert_info(malformed, "what is kept is no package")
+        end
+    end
+end
+
+function dissect_fields(message, tvb, at, stop, tree)
+    local type
+
     for _, field in ipairs(message.fields) do
         local prefix, length = measure(field, tvb, at, stop)
 
@@ -867,7 +912,13 @@ local function dissect_fields(message, tvb, at, stop, tree)
             tree:add_proto_expert_info(malformed, field.name .. ": " .. why)
             return
         end
-        add_field(field, tvb, at, prefix, length, tree)
+        local item = add_field(field, tvb, at, prefix, length, tree)
+
+        if field.name == "type" then
+            type = tvb(at, length):uint()
+        elseif length > 0 then
+            dissect_inner(message, field, tvb, at + prefix, at + prefix + length, item, type)
+        end
         at = at + prefix + length
     end
     if at < stop then

@@ -89,6 +89,9 @@ check "fields: an id" field_is inkpost.attach.id inkpost.attach.id dev-1
 check "fields: a number of 64 bits" field_is inkpost.package.index inkpost.package.index \
     72340172838076673
 check "fields: a reason" field_is inkpost.neg_reject.reason inkpost.neg_reject.reason 257
+check "the members of a set" field_is inkpost.set_package.members inkpost.set_member.to dev-1,dev-1
+check "the message inside of one to a set" field_is inkpost.package_shared.common inkpost.package.message 74657874
+check "the message inside of what is kept" field_is inkpost.kept.number inkpost.package.message 74657874
 check "the mode is learnt from the first frame" field_is inkpost.open.request inkpost.mode clear
 check "an open hop is read without MACs" test "$(dissect good -Y 'tcp.stream == 6 && inkpost.mode == "open"' \
     -T fields -e inkpost.open.request -e inkpost.mac | grep -c .)" -gt 20

@@ -127,6 +127,28 @@ static void plain_frame(struct stream *s, enum way way, unsigned type, const uin
 
 /* ---- bodies, from the table of fields ---- */
 
+static size_t body_of(const struct msg_info *info, uint8_t body[BODY_ROOM]);
+
+/* A field that holds a body of another message. */
+static int inner_write(struct wbuf *w, const struct field_info *f)
+{
+    enum msg_type inner = strcmp(f->name, "common") == 0 || strcmp(f->name, "package") == 0
+                              ? MSG_PACKAGE
+                              : MSG_SET_MEMBER;
+    int is_table = strcmp(f->name, "members") == 0;
+    uint8_t body[BODY_ROOM];
+    size_t len;
+
+    if (inner == MSG_SET_MEMBER && !is_table && strcmp(f->name, "member") != 0)
+        return 0;
+    len = body_of(msg_find((uint8_t)inner), body);
+    if (is_table)
+        wbuf_u32(w, (uint32_t)(2 * (4 + len)));
+    for (int i = 0; i < 1 + is_table; i++)
+        wbuf_blob(w, &(struct blob){body, len});
+    return 1;
+}
+
 static void field_write(struct wbuf *w, const struct field_info *f)
 {
     static const uint8_t ones[64] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -137,7 +159,7 @@ static void field_write(struct wbuf *w, const struct field_info *f)
     case FIELD_NONE:
         return;
     case FIELD_U8:
-        wbuf_bytes(w, ones, 1);
+        wbuf_u8(w, strcmp(f->name, "type") == 0 ? MSG_PACKAGE : 1);
         return;
     case FIELD_U16:
         wbuf_bytes(w, ones, 2);
@@ -158,7 +180,8 @@ static void field_write(struct wbuf *w, const struct field_info *f)
         wbuf_list(w, &list);
         return;
     case FIELD_BLOB:
-        wbuf_blob(w, &blob);
+        if (!inner_write(w, f))
+            wbuf_blob(w, &blob);
         return;
     }
 }
