@@ -129,7 +129,7 @@ tables: $(TABLES)
 help:
 	@sed -n 's/^## //p' Makefile
 
-## check              everything below but valgrind and fuzz
+## check              the six below that begin with check-, and asan
 check: check-source check-unit check-integration check-attack check-fuzz check-model asan
 ## check-unit         unit tests (cmocka)
 check-unit: $(UNITS)
