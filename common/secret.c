@@ -15,11 +15,21 @@
 
 #include "common/err.h"
 
+/* A standard stream that is closed would be the number of the next file or socket, which then got
+ * what is printed. Something that cannot be used in its place keeps the number: errors stay. */
+static int keep_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            return ERR_SYS;
+    return 0;
+}
+
 int secret_process_init(void)
 {
     const struct rlimit none = {0, 0};
 
-    if (sodium_init() < 0)
+    if (keep_standard_streams() != 0 || sodium_init() < 0)
         return ERR_SYS;
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return ERR_SYS;

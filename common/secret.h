@@ -9,9 +9,10 @@
 #include <stdint.h>
 
 /*
- * First call of every program, before any thread: starts libsodium, forbids core dumps (also those
- * piped to a collector) and attaching by other processes of the same user, sets umask 077. ERR_SYS
- * when the system refuses one of them. May be repeated.
+ * First call of every program, before any thread: keeps the numbers of standard streams that are
+ * closed from other files, starts libsodium, forbids core dumps (also those piped to a collector)
+ * and attaching by other processes of the same user, sets umask 077. ERR_SYS when the system
+ * refuses one of them. May be repeated.
  */
 int secret_process_init(void);
 

@@ -169,6 +169,11 @@ static void read_more(struct feed *f, int fd)
 
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
+    /* EIO is what a terminal gives that was hung up: its end. */
+    if (n < 0 && errno != EIO) {
+        (void)fail(EXIT_FAILED, "cannot read standard input: %s", strerror(errno));
+        f->config.handlers->trouble(f->config.arg, FEED_LEFT_OUT);
+    }
     if (n <= 0)
         f->at_end = 1;
     else

@@ -14,7 +14,7 @@
 struct feed;
 
 enum feed_trouble {
-    FEED_LEFT_OUT, /* a line is too long, and was left out */
+    FEED_LEFT_OUT, /* a line is too long, and was left out; or no more can be read */
     FEED_BROKEN    /* state.db cannot be written: nothing more is taken */
 };
 

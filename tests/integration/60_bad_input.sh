@@ -407,4 +407,14 @@ for command in "peers" "peers --json" "set create full bob" "set list"; do
     ! "$sds" $command "${at_alice[@]}" >/dev/full 2>"$work/full.err" || fail "$command > /dev/full"
     grep -q "standard output cannot be written" "$work/full.err" || fail "$command: $(cat "$work/full.err")"
 done
-ok "nothing is remembered of wrong usage; a full standard output is told"
+exits_so() {
+    local text=$1 code=0
+
+    shift
+    "$@" >"$work/said.stdout" 2>"$work/said" || code=$?
+    [ $code -eq 1 ] && grep -qF -- "$text" "$work/said" || fail "exit $code, $(cat "$work/said"): $*"
+}
+exits_so "cannot read standard input: Is a directory" "$sds" run "${at_alice[@]}" --to bob --covers $covers <"$work"
+exits_so "cannot read standard input: Bad file descriptor" "$sds" run "${at_alice[@]}" --to bob --covers $covers <&-
+exits_so "--file -: Bad file descriptor" "$sds" send "${at_alice[@]}" "${to_bob[@]}" --file - <&-
+ok "nothing is remembered of wrong usage; streams that are full, closed or no text are told"

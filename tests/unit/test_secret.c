@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -57,6 +58,30 @@ static void secret_process_init__core_dumps_off_and_umask_tight(void **state)
     assert_int_equal(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 0);
     assert_int_equal(umask(077), 077);
     assert_int_equal(secret_process_init(), 0);
+}
+
+static int child_without_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        (void)close(fd);
+    if (secret_process_init() != 0)
+        return 1;
+    if (open(path, O_WRONLY | O_CREAT, 0600) <= 2)
+        return 2;
+    return write(1, "x", 1) == 1 || write(2, "x", 1) == 1 ? 3 : 0;
+}
+
+static void secret_process_init__closed_streams__are_nobody_elses_number(void **state)
+{
+    pid_t child = fork();
+    int status;
+
+    (void)state;
+    if (child == 0)
+        _exit(child_without_streams());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void secret_alloc__memory__is_writable_and_freed(void **state)
@@ -231,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(secret_process_init__core_dumps_off_and_umask_tight),
+        FILE_TEST(secret_process_init__closed_streams__are_nobody_elses_number),
         cmocka_unit_test(secret_alloc__memory__is_writable_and_freed),
         cmocka_unit_test(secret_alloc__memory_cannot_be_locked__null),
         FILE_TEST(secret_write_file__then_read__same_bytes_mode_0600),
