@@ -161,13 +161,19 @@ static int has_member(const struct set_upload *u, const char *to)
 int set_upload_add(struct sender *sender, const struct out_item *item)
 {
     struct set_upload *u = upload_of(sender, item);
+    size_t more = 4 + item->body.len;
+    uint8_t *table;
     struct wbuf w;
 
     if (u == NULL)
         return ERR_NOMEM;
     if (has_member(u, item->peer))
         return 0;
-    wbuf_init(&w, u->table + u->len, sizeof(u->table) - u->len);
+    table = realloc(u->table, u->len + more);
+    if (table == NULL)
+        return ERR_NOMEM;
+    u->table = table;
+    wbuf_init(&w, table + u->len, more);
     wbuf_blob(&w, &(struct blob){item->body.p, item->body.len});
     if (wbuf_err(&w) == 0)
         u->len += w.len;
@@ -179,6 +185,7 @@ static void drop_first(struct sender *sender)
     struct set_upload *u = sender->uploads;
 
     sender->uploads = u->next;
+    free(u->table);
     free(u);
 }
 
@@ -187,9 +194,9 @@ static void send_first(struct sender *sender)
 {
     struct set_upload *u = sender->uploads;
     struct msg m = {.type = MSG_SET_PACKAGE};
-    struct out_bytes body;
+    struct out_bytes body = {NULL, 0};
 
-    if (set_outbox_body(sender->config.db, u->common, &body) == 0) {
+    if (u->len > 0 && set_outbox_body(sender->config.db, u->common, &body) == 0) {
         m.u.set_package.members = (struct blob){u->table, u->len};
         m.u.set_package.common = (struct blob){body.p, body.len};
         link_send(sender->link, &m);

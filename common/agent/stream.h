@@ -51,8 +51,8 @@ struct stream {
 struct set_upload {
     struct set_upload *next; /* in order of of_set */
     int64_t of_set, common;
+    uint8_t *table; /* malloc'd */
     size_t len;
-    uint8_t table[SET_TABLE_MAX];
 };
 
 #define ACKS_MAX  256 /* receipts that share one sync */
