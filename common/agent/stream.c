@@ -1,4 +1,4 @@
-/* stream.c - one stream a receiver: resume, pack, send, wait, stop. */
+/* stream.c - one stream a receiver: resume, pack in batches, send, wait, stop. */
 #include "common/agent/stream.h"
 
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 #include "common/agent/peers.h"
 #include "common/agent/set_outbox.h"
 #include "common/err.h"
-#include "common/package.h"
 #include "common/secret.h"
 #include "common/session.h"
 
@@ -262,95 +261,10 @@ static void resend(struct stream *s)
     }
 }
 
-uint8_t stream_codec(const struct out_session *session, uint8_t wanted)
-{
-    return list_has(&session->codecs, wanted) || session->codecs.n == 0 ? wanted
-                                                                        : session->codecs.v[0];
-}
-
-/* A message goes out in its own profile or not at all, and in no profile or suite that this device
- * does not take part in any more. */
-static int fits(const struct stream *s, uint8_t profile)
-{
-    const struct out_session *session = &s->block->session;
-    const struct offer *o = &s->sender->config.offer;
-
-    return session->profile == profile && list_has(&o->profiles, profile) &&
-           list_has(&o->suites, session->suite);
-}
-
-/* Turn the item into the session's next package; both are updated. */
-static int make_package(struct stream *s, struct out_session *session, struct out_item *item)
-{
-    struct msg m = {.type = MSG_PACKAGE};
-    struct msg_package *p = &m.u.package;
-    const struct profile *profile = profile_find(session->profile);
-    struct pgm_view cover;
-    struct package made;
-    struct keybuf key = {0};
-    int64_t start;
-    int hides = profile != NULL && profile->hidden_bytes > 0, err = 0;
-
-    if (item->of_set != 0)
-        return set_pack(s, session, item);
-    if (profile == NULL)
-        err = ERR_VERSION;
-    else if (hides)
-        err = pgm_parse(item->cover.p, item->cover.len, &cover);
-    if (err == 0)
-        err = profile->take_key(&key, &session->keys.state);
-    if (err != 0) {
-        keybuf_wipe(&key);
-        return err;
-    }
-    p->profile = session->profile;
-    p->codec = hides ? stream_codec(session, item->codec) : 0;
-    memcpy(p->session, session->keys.session, sizeof(p->session));
-    p->index = session->next;
-    p->seq = item->seq;
-    memcpy(p->from, s->sender->config.home->id, sizeof(p->from));
-    memcpy(p->to, s->peer, sizeof(p->to));
-    p->message = (struct blob){item->message.p, item->message.len};
-    session->next++;
-    start = state_now_us();
-    err = package_make(&made, &m, hides ? &cover : NULL, &key, item->exact);
-    keybuf_wipe(&key);
-    if (err != 0)
-        return err;
-    if (profile->turn != NULL)
-        profile->turn(&session->keys.state, made.hidden);
-    sodium_memzero(made.hidden, sizeof(made.hidden));
-    item->embed_us = state_now_us() - start;
-    item->profile = p->profile;
-    item->codec = p->codec;
-    item->suite = session->suite;
-    item->body = (struct out_bytes){made.body, made.len};
-    memcpy(item->digest, made.digest, DIGEST_BYTES);
-    memcpy(item->session, p->session, SESSION_ID_BYTES);
-    item->index = p->index;
-    item->psnr_mdb = made.psnr_mdb;
-    item->changed_pixels = made.changed_pixels;
-    return 0;
-}
-
-/* Pack the item with the block's next index; *reserved as in stream_add(). */
-static int pack(struct stream *s, struct out_item *item, int *reserved)
-{
-    int err = 0;
-
-    if (!out_block_has(s->block, item->seq)) {
-        err = out_block_reserve(s->sender->config.db, s->block);
-        *reserved = 1;
-    }
-    if (err == 0)
-        err = make_package(s, &s->block->session, item);
-    return err != 0 ? err : out_block_used(s->sender->config.db, s->block);
-}
-
 static int pack_queued(struct stream *s, struct out_item *item, int *reserved)
 {
     struct sql *db = s->sender->config.db;
-    int err = pack(s, item, reserved);
+    int err = stream_pack(s, item, reserved);
 
     if (err == 0)
         err = outbox_packed(db, item);
@@ -372,7 +286,7 @@ static int pack_batch(struct stream *s, struct out_item *items, int to_sets)
         return err;
     while (n < PACK_AT_ONCE && !out_session_is_worn(db, &s->block->session, state_now_us()) &&
            outbox_next_queued(db, s->peer, &items[n]) == 0) {
-        if (!fits(s, items[n].profile) || (items[n].of_set != 0) != to_sets) {
+        if (!stream_fits(s, items[n].profile) || (items[n].of_set != 0) != to_sets) {
             out_item_free(&items[n]);
             break;
         }
@@ -417,7 +331,8 @@ static int can_pack_now(struct stream *s, const struct out_item *item)
     return s->state == STREAM_READY && !s->resending && item->of_set == 0 &&
            s->sender->uploads == NULL && stream_has_room(s) && s->added < BACKLOG_MAX &&
            !outbox_has_queued(db, s->peer) && out_block_update(db, s->peer, s->block) == 0 &&
-           !out_session_is_worn(db, &s->block->session, state_now_us()) && fits(s, item->profile);
+           !out_session_is_worn(db, &s->block->session, state_now_us()) &&
+           stream_fits(s, item->profile);
 }
 
 int stream_add(struct stream *s, struct out_item *item, int *reserved)
@@ -429,7 +344,7 @@ int stream_add(struct stream *s, struct out_item *item, int *reserved)
         return outbox_put(db, item);
     err = outbox_number(db, item);
     if (err == 0)
-        err = pack(s, item, reserved);
+        err = stream_pack(s, item, reserved);
     if (err == 0)
         err = outbox_put_packed(db, item);
     if (err == 0)
@@ -476,7 +391,7 @@ static int is_over(const struct stream *s)
     uint8_t profile;
 
     return out_session_is_worn(db, &s->block->session, state_now_us()) ||
-           (outbox_next_profile(db, s->peer, &profile) == 0 && !fits(s, profile));
+           (outbox_next_profile(db, s->peer, &profile) == 0 && !stream_fits(s, profile));
 }
 
 static int send_all(struct stream *s)

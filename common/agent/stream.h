@@ -1,6 +1,6 @@
 /*
- * stream.h - private to the sending engine (sender.c, stream.c, initiate.c, verdict.c): one stream
- * a receiver.
+ * stream.h - private to the sending engine (sender.c, stream*.c, set_send.c, initiate.c,
+ * verdict.c): one stream a receiver.
  */
 #ifndef INKPOST_AGENT_STREAM_H
 #define INKPOST_AGENT_STREAM_H
@@ -40,8 +40,8 @@ struct stream {
     uint8_t key[KEY_BYTES]; /* from PEER, until SALT, as the next */
     struct keybuf shk;
     int has_peer;
-    int is_new; /* not begun since it was made */
-    size_t added; /* bytes of packages that are added and not sent */
+    int is_new;              /* not begun since it was made */
+    size_t added;            /* bytes of packages that are added and not sent */
     struct out_block *block; /* of the current session; in guarded memory */
     struct event *timer;
     unsigned wait_ms;
@@ -65,9 +65,9 @@ struct sender {
     int in_transaction;
     struct msg_receipt_ack acks[ACKS_MAX]; /* sent once what they are for is on the disk */
     size_t acks_n;
-    struct event *settle; /* runs while something is committed and not synced */
+    struct event *settle;       /* runs while something is committed and not synced */
     struct set_upload *uploads; /* committed, perhaps not on the disk, not sent */
-    int unsaved; /* a word of the cloud could not be saved: it must say it again */
+    int unsaved;                /* a word of the cloud could not be saved: it must say it again */
 };
 
 /* What the cloud says in one breath is saved in one transaction: begin it if none is open (0 or
@@ -114,8 +114,17 @@ void stream_free(struct stream *s);
 
 /* The link is up and not too much waits on it. */
 int stream_has_room(const struct stream *s);
+
+/*
+ * stream_pack.c: pack the item with the block's next index, for a set or for one receiver; block
+ * and item are updated. In the caller's transaction; *reserved as in stream_add().
+ */
+int stream_pack(struct stream *s, struct out_item *item, int *reserved);
 /* The stego code for a message that wants one, of those that the receiver can read. */
 uint8_t stream_codec(const struct out_session *session, uint8_t wanted);
+/* May a message of this profile go out in the current session? In its own profile or not at all,
+ * and in no profile or suite that this device does not take part in any more. */
+int stream_fits(const struct stream *s, uint8_t profile);
 
 /*
  * set_send.c: messages to sets. Turn the item into the session's next package; both are updated,
