@@ -12,6 +12,15 @@
 #include "common/session.h"
 #include "common/set.h"
 
+/* Is it one of the first n? */
+static int is_among(char ids[SET_MAX][ID_MAX + 1], size_t n, const char *id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(ids[i], id) == 0)
+            return 1;
+    return 0;
+}
+
 /* The table, read whole before anything of it is done: 1..SET_MAX members, each once. */
 static int check_table(const struct blob *members)
 {
@@ -20,17 +29,14 @@ static int check_table(const struct blob *members)
     struct blob part;
     struct rbuf r;
     size_t n = 0;
-    int err = 0;
 
     rbuf_init(&r, members->p, members->len);
-    while (err == 0 && n < SET_MAX && r.left > 0) {
-        err = set_table_next(&r, &part, &m);
-        for (size_t i = 0; err == 0 && i < n; i++)
-            if (strcmp(seen[i], m.to) == 0)
-                err = ERR_MALFORMED;
+    while (n < SET_MAX && r.left > 0) {
+        if (set_table_next(&r, &part, &m) != 0 || is_among(seen, n, m.to))
+            return ERR_MALFORMED;
         memcpy(seen[n++], m.to, sizeof(m.to));
     }
-    return err != 0 ? err : n == 0 ? ERR_MALFORMED : rbuf_end(&r);
+    return n == 0 ? ERR_MALFORMED : rbuf_end(&r);
 }
 
 static void name_of(struct store_package *name, const struct conn *c,
