@@ -1,8 +1,7 @@
 /*
- * attacker.c - the core's cryptography in an attacker's hands, for the experiments: one request a
- * line on stdin, one answer a line on stdout. Bytes are hex, "-" is none. PACKAGE is the body of a
- * PACKAGE, STATE a session's state as its profile keeps it (auth: the chain key; paper: Shk, Sk and
- * salt).
+ * attacker.c - the core's cryptography in an attacker's hands, for the experiments, which ask as
+ * words.h says. PACKAGE is the body of a PACKAGE, STATE a session's state as its profile keeps it
+ * (auth: the chain key; paper: Shk, Sk and salt; sga: the key and the suite).
  *
  *   hidden PACKAGE                    what lies at the public places: "ok PAYLOAD"
  *   forge PACKAGE MESSAGE PAYLOAD     another message, and this payload at the public places
@@ -10,6 +9,7 @@
  *   guess PROFILE TRIES PAYLOAD SEED  blind guesses through the receiver's check: "ok HITS SECONDS"
  *   open STATE PACKAGE STEPS          does a key of this state, or of one up to STEPS later, open
  *                                     it? "ok STEP" or "no"
+ *   read STATE PACKAGE                the message in it: "ok MESSAGE" or "no"
  *   scan BYTES PACKAGE STEPS          the same with every 32 bytes in BYTES, as a state and as a
  *                                     message key: "ok TRIED" or "no TRIED"
  *   make STATE PACKAGE MESSAGE        a package of that message, with header and cover of PACKAGE
@@ -36,76 +36,17 @@
 #include "common/session.h"
 #include "common/set.h"
 #include "common/stego.h"
+#include "tests/attack/words.h"
 
-#define WORDS        16
-#define PACKAGES_MAX 8
-#define TEXT_BYTES   16 /* of a guessed message */
+#define PACKAGES_MAX    8
+#define TEXT_BYTES      16 /* of a guessed message */
+#define FIELD_GUESS_MAX 64
 
-static char *word[WORDS];
-static int words;
-
-/* ---- words ---- */
-
-static void nonsense(const char *what)
-{
-    fprintf(stderr, "attacker: %s: %s\n", words > 0 ? word[0] : "", what);
-    printf("error %s\n", what);
-    fflush(stdout);
-    exit(2);
-}
-
-static void need(int ok, const char *what)
-{
-    if (!ok)
-        nonsense(what);
-}
-
-static unsigned long number(int i)
-{
-    char *end;
-    unsigned long n;
-
-    need(i < words, "a word is missing");
-    n = strtoul(word[i], &end, 10);
-    need(end != word[i] && *end == '\0', "a number is wrong");
-    return n;
-}
-
-/* Decoded in place of the word itself. */
-static struct blob bytes(int i)
-{
-    uint8_t *out;
-    size_t n = 0, len;
-
-    need(i < words, "a word is missing");
-    if (strcmp(word[i], "-") == 0)
-        return (struct blob){NULL, 0};
-    len = strlen(word[i]);
-    out = (uint8_t *)word[i];
-    need(sodium_hex2bin(out, len, word[i], len, NULL, &n, NULL) == 0 && 2 * n == len,
-         "a hex word is wrong");
-    return (struct blob){out, n};
-}
-
-static void put_hex(const uint8_t *p, size_t n)
-{
-    putchar(' ');
-    for (size_t i = 0; i < n; i++)
-        printf("%02x", p[i]);
-    if (n == 0)
-        putchar('-');
-}
-
-static void say_bytes(const uint8_t *p, size_t n)
-{
-    printf("ok");
-    put_hex(p, n);
-    putchar('\n');
-}
+/* ---- packages ---- */
 
 static void decode(struct msg *m, const struct blob *body)
 {
-    need(msg_decode(m, MSG_PACKAGE, body->p, body->len) == 0, "that is no package");
+    words_need(msg_decode(m, MSG_PACKAGE, body->p, body->len) == 0, "that is no package");
 }
 
 static double now(void)
@@ -120,7 +61,7 @@ static const struct profile *profile_of(const struct msg *m)
 {
     const struct profile *p = profile_find(m->u.package.profile);
 
-    need(p != NULL, "no such profile");
+    words_need(p != NULL, "no such profile");
     return p;
 }
 
@@ -136,19 +77,19 @@ static void public_places(struct stego_keys *keys)
 static void do_hidden(void)
 {
     uint8_t hidden[HIDDEN_MAX] = {0};
-    struct blob body = bytes(1);
+    struct blob body = words_bytes(1);
     struct pgm_view image;
     struct stego_keys keys;
     struct msg m;
 
     decode(&m, &body);
     public_places(&keys);
-    need(pgm_parse(m.u.package.image.p, m.u.package.image.len, &image) == 0, "no image");
-    need(stego_extract(image.pixels, image.width, image.height, &keys,
-                       (enum stego_code)m.u.package.codec, hidden,
-                       8 * profile_paper.hidden_bytes) == 0,
-         "cannot extract");
-    say_bytes(hidden, profile_paper.hidden_bytes);
+    words_need(pgm_parse(m.u.package.image.p, m.u.package.image.len, &image) == 0, "no image");
+    words_need(stego_extract(image.pixels, image.width, image.height, &keys,
+                             (enum stego_code)m.u.package.codec, hidden,
+                             8 * profile_paper.hidden_bytes) == 0,
+               "cannot extract");
+    words_say(hidden, profile_paper.hidden_bytes);
 }
 
 static void say_package(const struct msg *m)
@@ -157,17 +98,17 @@ static void say_package(const struct msg *m)
     uint8_t *out = malloc(cap);
     struct wbuf w;
 
-    need(out != NULL, "no memory");
+    words_need(out != NULL, "no memory");
     wbuf_init(&w, out, cap);
     msg_encode(m, &w);
-    need(wbuf_err(&w) == 0, "cannot encode");
-    say_bytes(out, w.len);
+    words_need(wbuf_err(&w) == 0, "cannot encode");
+    words_say(out, w.len);
     free(out);
 }
 
 static void do_forge(void)
 {
-    struct blob body = bytes(1), message = bytes(2), payload = bytes(3);
+    struct blob body = words_bytes(1), message = words_bytes(2), payload = words_bytes(3);
     struct pgm_view image;
     struct stego_keys keys;
     uint8_t *pixels, *pgm;
@@ -175,18 +116,18 @@ static void do_forge(void)
     size_t n, len;
 
     decode(&m, &body);
-    need(pgm_parse(m.u.package.image.p, m.u.package.image.len, &image) == 0, "no image");
+    words_need(pgm_parse(m.u.package.image.p, m.u.package.image.len, &image) == 0, "no image");
     n = (size_t)image.width * image.height;
     pixels = malloc(n);
     pgm = malloc(n + PGM_HEADER_MAX);
-    need(pixels != NULL && pgm != NULL, "no memory");
+    words_need(pixels != NULL && pgm != NULL, "no memory");
     memcpy(pixels, image.pixels, n);
     public_places(&keys);
-    need(stego_embed(pixels, image.width, image.height, &keys, (enum stego_code)m.u.package.codec,
-                     payload.p, 8 * payload.len) == 0,
-         "cannot embed");
-    need(pgm_write(pgm, n + PGM_HEADER_MAX, &len, image.width, image.height, pixels) == 0,
-         "cannot write the image");
+    words_need(stego_embed(pixels, image.width, image.height, &keys,
+                           (enum stego_code)m.u.package.codec, payload.p, 8 * payload.len) == 0,
+               "cannot embed");
+    words_need(pgm_write(pgm, n + PGM_HEADER_MAX, &len, image.width, image.height, pixels) == 0,
+               "cannot write the image");
     m.u.package.message = message;
     m.u.package.message_bytes = (uint32_t)message.len;
     m.u.package.image = (struct blob){pgm, len};
@@ -198,10 +139,10 @@ static void do_forge(void)
 static void do_digest(void)
 {
     uint8_t digest[DIGEST_BYTES];
-    struct blob body = bytes(1);
+    struct blob body = words_bytes(1);
 
     package_digest(digest, body.p, body.len);
-    say_bytes(digest, sizeof(digest));
+    words_say(digest, sizeof(digest));
 }
 
 /* ---- guessing the payload ---- */
@@ -214,6 +155,13 @@ static int key_from(struct keybuf *key, const struct profile *p, const uint8_t *
     if (p->field_bytes != NULL && i < p->suites.n)
         keybuf_append(key, &p->suites.v[i], 1);
     return i == 0 || (p->field_bytes != NULL && i < p->suites.n);
+}
+
+/* A field as long as the profile makes it of TEXT_BYTES, where it holds all that proves the
+ * message; else TEXT_BYTES alone. */
+static size_t guessed_bytes(const struct profile *p)
+{
+    return p->hidden_bytes == 0 ? p->field_bytes(TEXT_BYTES, 1) : TEXT_BYTES;
 }
 
 /* A key of one message, as the profile holds it, from random bytes. */
@@ -234,18 +182,19 @@ static void key_of(struct keybuf *key, const struct profile *p, const uint8_t ra
 
 static void do_guess(void)
 {
-    unsigned long tries = number(2), hits = 0;
-    const struct profile *p = profile_by_name(word[1]);
-    uint8_t raw[KEYBUF_MAX + HIDDEN_MAX + TEXT_BYTES], seed[randombytes_SEEDBYTES] = {0};
+    unsigned long tries = words_number(2), hits = 0;
+    const struct profile *p = profile_by_name(words_at[1]);
+    uint8_t raw[KEYBUF_MAX + HIDDEN_MAX + FIELD_GUESS_MAX], seed[randombytes_SEEDBYTES] = {0};
     uint8_t *hidden = raw + KEYBUF_MAX, *text = hidden + HIDDEN_MAX, message[64];
     struct msg m = {.type = MSG_PACKAGE};
-    struct blob payload = bytes(3);
+    struct blob payload = words_bytes(3);
     struct keybuf key;
     double start = now();
-    unsigned long from = number(4) << 32;
+    unsigned long from = words_number(4) << 32;
     size_t len;
 
-    need(p != NULL && payload.len <= p->hidden_bytes, "no such guess");
+    words_need(p != NULL && payload.len <= p->hidden_bytes, "no such guess");
+    words_need(guessed_bytes(p) <= FIELD_GUESS_MAX, "a field is too long");
     m.u.package.profile = p->id;
     m.u.package.codec = STEGO_LIGHT;
     memcpy(m.u.package.from, "alice", 6);
@@ -256,9 +205,10 @@ static void do_guess(void)
         memcpy(seed, &name, sizeof(name));
         randombytes_buf_deterministic(raw, sizeof(raw), seed);
         key_of(&key, p, raw);
-        memcpy(hidden, payload.p, payload.len);
-        m.u.package.message = (struct blob){text, TEXT_BYTES};
-        m.u.package.message_bytes = TEXT_BYTES;
+        if (payload.len > 0)
+            memcpy(hidden, payload.p, payload.len);
+        m.u.package.message = (struct blob){text, guessed_bytes(p)};
+        m.u.package.message_bytes = (uint32_t)m.u.package.message.len;
         hits += p->open(&key, &m, hidden, message, &len) == 0;
     }
     printf("ok %lu %.3f\n", hits, now() - start);
@@ -294,24 +244,41 @@ static long opens_within(const struct msg *m, struct keybuf state, unsigned long
 
 static void do_open(void)
 {
-    struct blob given = bytes(1), body = bytes(2);
+    struct blob given = words_bytes(1), body = words_bytes(2);
     struct keybuf state;
     struct msg m;
     long step;
 
     decode(&m, &body);
     keybuf_set(&state, given.p, given.len);
-    step = opens_within(&m, state, number(3));
+    step = opens_within(&m, state, words_number(3));
     if (step < 0)
         printf("no\n");
     else
         printf("ok %ld\n", step);
 }
 
+static void do_read(void)
+{
+    struct blob given = words_bytes(1), body = words_bytes(2);
+    struct package_opened opened;
+    struct keybuf state, key;
+    struct msg m;
+
+    decode(&m, &body);
+    keybuf_set(&state, given.p, given.len);
+    words_need(profile_of(&m)->take_key(&key, &state) == 0, "no state of this profile");
+    if (package_open(&opened, &m, &key) == 0)
+        words_say(opened.message.p, opened.message.len);
+    else
+        printf("no\n");
+    package_opened_free(&opened);
+}
+
 static void do_scan(void)
 {
-    struct blob hay = bytes(1), body = bytes(2);
-    unsigned long steps = number(3), tried = 0;
+    struct blob hay = words_bytes(1), body = words_bytes(2);
+    unsigned long steps = words_number(3), tried = 0;
     int found = 0;
     struct msg m;
 
@@ -328,7 +295,7 @@ static void do_scan(void)
 
 static void do_make(void)
 {
-    struct blob given = bytes(1), body = bytes(2), message = bytes(3);
+    struct blob given = words_bytes(1), body = words_bytes(2), message = words_bytes(3);
     struct keybuf state, key;
     struct package made;
     struct pgm_view cover;
@@ -338,11 +305,12 @@ static void do_make(void)
     keybuf_set(&state, given.p, given.len);
     if (given.len == KEY_BYTES)
         key_from(&state, profile_of(&m), given.p, 0);
-    need(profile_of(&m)->take_key(&key, &state) == 0, "no state of this profile");
-    need(pgm_parse(m.u.package.image.p, m.u.package.image.len, &cover) == 0, "no image");
+    words_need(profile_of(&m)->take_key(&key, &state) == 0, "no state of this profile");
+    words_need(package_image(&cover, &m.u.package) == 0, "no image");
     m.u.package.message = message;
-    need(package_make(&made, &m, &cover, &key, 0) == 0, "cannot make a package");
-    say_bytes(made.body, made.len);
+    words_need(package_make(&made, &m, cover.pixels != NULL ? &cover : NULL, &key, 0) == 0,
+               "cannot make a package");
+    words_say(made.body, made.len);
     free(made.body);
 }
 
@@ -350,18 +318,18 @@ static void do_make(void)
 
 static void decode_shared(struct set_shared *s, int i)
 {
-    struct blob body = bytes(i);
+    struct blob body = words_bytes(i);
     struct msg m;
 
-    need(msg_decode(&m, MSG_PACKAGE_SHARED, body.p, body.len) == 0 &&
-             set_shared_parse(s, &m.u.package_shared) == 0,
-         "no PACKAGE_SHARED");
+    words_need(msg_decode(&m, MSG_PACKAGE_SHARED, body.p, body.len) == 0 &&
+                   set_shared_parse(s, &m.u.package_shared) == 0,
+               "no PACKAGE_SHARED");
 }
 
 static void do_share(void)
 {
-    struct blob given = bytes(1);
-    unsigned long steps = number(3), step = 0;
+    struct blob given = words_bytes(1);
+    unsigned long steps = words_number(3), step = 0;
     struct package_opened opened;
     struct keybuf state, key;
     struct set_shared s;
@@ -370,7 +338,7 @@ static void do_share(void)
     decode_shared(&s, 2);
     keybuf_set(&state, given.p, given.len);
     for (; err != 0 && step <= steps; step++) {
-        need(profile_of(&s.common)->take_key(&key, &state) == 0, "no state of this profile");
+        words_need(profile_of(&s.common)->take_key(&key, &state) == 0, "no state of this profile");
         err = set_shared_open(&opened, &s, &key);
         package_opened_free(&opened);
     }
@@ -383,17 +351,18 @@ static void do_share(void)
 /* The member's own key, and with it the secret that all members have. */
 static void take_secret(uint8_t secret[KEY_BYTES], struct keybuf *key, const struct set_shared *s)
 {
-    struct blob given = bytes(1);
+    struct blob given = words_bytes(1);
     struct keybuf state;
 
     keybuf_set(&state, given.p, given.len);
-    need(profile_of(&s->common)->take_key(key, &state) == 0, "no state of this profile");
-    need(set_unwrap(secret, &s->member, key, s->common_digest) == 0, "not the member's state");
+    words_need(profile_of(&s->common)->take_key(key, &state) == 0, "no state of this profile");
+    words_need(set_unwrap(secret, &s->member, key, s->common_digest) == 0,
+               "not the member's state");
 }
 
 static void do_reshare(void)
 {
-    struct blob part = bytes(3);
+    struct blob part = words_bytes(3);
     uint8_t secret[KEY_BYTES], made_part[SET_MEMBER_MAX];
     struct package made;
     struct pgm_view cover;
@@ -405,17 +374,17 @@ static void do_reshare(void)
     decode_shared(&s, 2);
     take_secret(secret, &key, &s);
     profile_of(&s.common)->set_key(&set_key, &key, secret);
-    need(pgm_parse(s.common.u.package.image.p, s.common.u.package.image.len, &cover) == 0,
-         "no image");
-    s.common.u.package.message = bytes(4);
-    need(package_make(&made, &s.common, &cover, &set_key, 0) == 0, "cannot make a package");
-    need(msg_decode(&m, MSG_SET_MEMBER, part.p, part.len) == 0, "no SET_MEMBER");
-    need(set_wrap(&m.u.set_member, &key, made.digest, secret) == 0 &&
-             set_member_encode(made_part, &len, &m.u.set_member) == 0,
-         "cannot make a part");
+    words_need(pgm_parse(s.common.u.package.image.p, s.common.u.package.image.len, &cover) == 0,
+               "no image");
+    s.common.u.package.message = words_bytes(4);
+    words_need(package_make(&made, &s.common, &cover, &set_key, 0) == 0, "cannot make a package");
+    words_need(msg_decode(&m, MSG_SET_MEMBER, part.p, part.len) == 0, "no SET_MEMBER");
+    words_need(set_wrap(&m.u.set_member, &key, made.digest, secret) == 0 &&
+                   set_member_encode(made_part, &len, &m.u.set_member) == 0,
+               "cannot make a part");
     printf("ok");
-    put_hex(made.body, made.len);
-    put_hex(made_part, len);
+    words_put(made.body, made.len);
+    words_put(made_part, len);
     putchar('\n');
     free(made.body);
 }
@@ -496,31 +465,31 @@ static struct blob find_both(struct search *s, struct blob *shk)
 
 static void do_slices(void)
 {
-    struct search s = {.profile = profile_by_name(word[1])};
+    struct search s = {.profile = profile_by_name(words_at[1])};
     struct keybuf none = {.len = 0};
     struct blob shk, sk;
     double start;
 
-    need(s.profile != NULL, "no such profile");
-    s.rv = bytes(2);
-    s.salt = bytes(3);
-    need(s.salt.len == KEY_BYTES, "a salt has 32 bytes");
-    shk = bytes(4);
-    s.most = number(5);
-    for (int i = 6; i < words && s.n < PACKAGES_MAX; i++, s.n++) {
-        struct blob body = bytes(i);
+    words_need(s.profile != NULL, "no such profile");
+    s.rv = words_bytes(2);
+    s.salt = words_bytes(3);
+    words_need(s.salt.len == KEY_BYTES, "a salt has 32 bytes");
+    shk = words_bytes(4);
+    s.most = words_number(5);
+    for (int i = 6; i < words_n && s.n < PACKAGES_MAX; i++, s.n++) {
+        struct blob body = words_bytes(i);
 
         decode(&s.m[s.n], &body);
         if (s.profile->turn != NULL)
-            need(package_hidden(s.hidden[s.n], &s.m[s.n], &none) == 0, "cannot extract");
+            words_need(package_hidden(s.hidden[s.n], &s.m[s.n], &none) == 0, "cannot extract");
     }
-    need(s.n > 0, "no package");
+    words_need(s.n > 0, "no package");
     start = now();
     sk = shk.p != NULL ? find_sk(&s, shk) : find_both(&s, &shk);
     printf("%s %lu %.3f", sk.p != NULL ? "ok" : "no", s.tries, now() - start);
     if (sk.p != NULL) {
-        put_hex(shk.p, shk.len);
-        put_hex(sk.p, sk.len);
+        words_put(shk.p, shk.len);
+        words_put(sk.p, sk.len);
     }
     putchar('\n');
 }
@@ -529,18 +498,20 @@ static void do_slices(void)
 
 static void id_of(char out[ID_MAX + 1], int i)
 {
-    need(i < words && strlen(word[i]) <= ID_MAX, "an id is too long");
-    memcpy(out, word[i], strlen(word[i]) + 1);
+    words_need(i < words_n && strlen(words_at[i]) <= ID_MAX, "an id is too long");
+    memcpy(out, words_at[i], strlen(words_at[i]) + 1);
 }
 
 static void do_request(void)
 {
-    struct blob cloud = bytes(1), t = bytes(2), salt = bytes(5), sk = bytes(6), shk = bytes(7);
+    struct blob cloud = words_bytes(1), t = words_bytes(2), salt = words_bytes(5),
+                sk = words_bytes(6), shk = words_bytes(7);
     struct neg_terms terms;
     uint8_t out[NEG_SEALED_MAX];
     size_t len;
 
-    need(cloud.len == KEY_BYTES && t.len == NEG_ID_BYTES && salt.len == KEY_BYTES, "a length");
+    words_need(cloud.len == KEY_BYTES && t.len == NEG_ID_BYTES && salt.len == KEY_BYTES,
+               "a length");
     memset(&terms, 0, sizeof(terms));
     memcpy(terms.cloud, cloud.p, KEY_BYTES);
     memcpy(terms.negotiation, t.p, NEG_ID_BYTES);
@@ -549,69 +520,45 @@ static void do_request(void)
     id_of(terms.responder, 4);
     keybuf_set(&terms.sk, sk.p, sk.len);
     keybuf_set(&terms.shk, shk.p, shk.len);
-    need(neg_body_seal(&terms, cloud.p, out, &len) == 0, "cannot seal");
-    say_bytes(out, len);
+    words_need(neg_body_seal(&terms, cloud.p, out, &len) == 0, "cannot seal");
+    words_say(out, len);
 }
 
 /* ---- the cloud's own ---- */
 
 static void do_unseal(void)
 {
-    struct blob key = bytes(1), name = bytes(3), sealed = bytes(4);
+    struct blob key = words_bytes(1), name = words_bytes(3), sealed = words_bytes(4);
     char text[VAULT_NAME_MAX + 1] = {0};
     struct noise_keypair cloud;
     struct vault_plain plain;
     uint8_t *copy = malloc(sealed.len + 1);
 
-    need(key.len >= KEY_BYTES && name.len <= VAULT_NAME_MAX && words == 5 && copy != NULL, "usage");
+    words_need(key.len >= KEY_BYTES && name.len <= VAULT_NAME_MAX && words_n == 5 && copy != NULL,
+               "usage");
     memcpy(text, name.p, name.len);
     memcpy(copy, sealed.p, sealed.len);
     memcpy(cloud.secret_key, key.p, KEY_BYTES);
-    need(crypto_scalarmult_base(cloud.public_key, cloud.secret_key) == 0, "no key");
-    int err = vault_open(&plain, &cloud, (enum vault_kind)number(2), text,
+    words_need(crypto_scalarmult_base(cloud.public_key, cloud.secret_key) == 0, "no key");
+    int err = vault_open(&plain, &cloud, (enum vault_kind)words_number(2), text,
                          &(struct store_bytes){copy, sealed.len});
 
     if (err == 0)
-        say_bytes(plain.body.p, plain.body.len);
+        words_say(plain.body.p, plain.body.len);
     else
         printf("no\n");
     vault_plain_free(&plain);
     free(copy);
 }
 
-static void serve(char *line)
-{
-    static const struct {
-        const char *name;
-        void (*run)(void);
-    } verbs[] = {{"hidden", do_hidden}, {"forge", do_forge},   {"digest", do_digest},
-                 {"guess", do_guess},   {"open", do_open},     {"scan", do_scan},
-                 {"make", do_make},     {"slices", do_slices}, {"request", do_request},
-                 {"unseal", do_unseal}, {"share", do_share},   {"reshare", do_reshare}};
-    char *rest = NULL;
-
-    words = 0;
-    for (char *w = strtok_r(line, " \n", &rest); w != NULL && words < WORDS;
-         w = strtok_r(NULL, " \n", &rest))
-        word[words++] = w;
-    for (size_t i = 0; words > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
-        if (strcmp(verbs[i].name, word[0]) == 0) {
-            verbs[i].run();
-            fflush(stdout);
-            return;
-        }
-    nonsense("no such request");
-}
-
 int main(void)
 {
-    char *line = NULL;
-    size_t room = 0;
+    static const struct verb verbs[] = {
+        {"hidden", do_hidden},   {"forge", do_forge},   {"digest", do_digest},
+        {"guess", do_guess},     {"open", do_open},     {"read", do_read},
+        {"scan", do_scan},       {"make", do_make},     {"slices", do_slices},
+        {"request", do_request}, {"unseal", do_unseal}, {"share", do_share},
+        {"reshare", do_reshare}, {NULL, NULL}};
 
-    if (sodium_init() < 0)
-        return 1;
-    while (getline(&line, &room, stdin) > 0)
-        serve(line);
-    free(line);
-    return 0;
+    return words_serve(verbs);
 }

@@ -37,9 +37,10 @@ class Receiver:
         self.start()
 
     def start(self):
+        before = self.bed.attached(self.device, "receive")
         self.program = self.bed.start("sdr", "run", "--home", self.bed.path(self.device), "--json",
                                       *self.bed.hop, *self.options, on_line=self.on_line)
-        self.bed.wait_attached(self.device, "receive")
+        self.bed.wait_attached(self.device, "receive", before)
 
     def on_line(self, line):
         said = json.loads(line)
@@ -125,7 +126,13 @@ class Bed(Testbed):
         for name in names:
             self.enrol(name, SCANS[name])
 
-    def wait_attached(self, device, role, seconds=20):
+    def attached(self, device, role):
+        """How often the cloud has let it in."""
+        with open(self.path("cloudd.err"), encoding="utf-8") as log:
+            return log.read().count(f"attached: {device} {role}\n")
+
+    def wait_attached(self, device, role, before, seconds=20):
+        wait_until(f"{device} is attached", lambda: self.attached(device, role) > before, seconds)
         if self.hop[1] == "open":
             wait_until(f"{device} is attached", lambda: self.proxy.link_of(device, role), seconds)
             link = self.proxy.link_of(device, role)
@@ -159,7 +166,8 @@ def bed(*names, hop=OPEN):
         b.devices(*names)
         yield b
     except Failure:
-        b.show_errors()
+        with contextlib.redirect_stdout(sys.stderr):  # results are alone on stdout
+            b.show_errors()
         raise
     finally:
         b.close()
@@ -171,10 +179,11 @@ def settle(seconds=SETTLE):
 
 
 class Helper:
-    """The core's cryptography behind a pipe: tests/attack/attacker.c says what can be asked."""
+    """The core's cryptography behind a pipe: tests/attack/attacker.c, and of the profile sga
+    sga_attacker.c, say what can be asked."""
 
-    def __init__(self, ctx):
-        program = ctx.objects / "attack/attacker"
+    def __init__(self, ctx, name="attacker"):
+        program = ctx.objects / "attack" / name
         if not program.exists():
             raise SystemExit(f"attack: {program} is missing; run make attacks")
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE,

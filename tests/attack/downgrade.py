@@ -15,7 +15,6 @@ AUTH, PAPER, STEALTH, CHACHA20 = 1, 3, 2, 3  # numbers on the wire
 CHACHA20_NAME = "chacha20-poly1305"
 
 
-
 class Edit:
     """A rule that replaces one list, `field`, by `only`. It keeps what it replaced."""
 
@@ -47,6 +46,16 @@ class Hidden(Own):
         return super().__call__(link, way, f)
 
 
+class Both(Own):
+    """The same, and SALT shows her the responder's as the short one: each sees its own list, and a
+    choice that follows from the two."""
+
+    def __call__(self, link, way, f):
+        if f.name == "SALT" and way == DOWN and link.who == "alice":
+            return self.salt(f, **{f"i_{self.field}": self.was, f"r_{self.field}": self.only})
+        return super().__call__(link, way, f)
+
+
 class Choice(Edit):
     """The choice itself, in SALT to both."""
 
@@ -68,7 +77,7 @@ class Others(Edit):
         return None
 
 
-EDITS = (Own, Hidden, Choice, Others)
+EDITS = (Own, Hidden, Both, Choice, Others)
 
 
 def took_effect(b, said, field, wanted):
@@ -97,6 +106,7 @@ CASES = (("auth", "the profile, research allowed on both sides", None, "profiles
          ("sealed", "the profile, research allowed on both sides", "sealed", "profiles", [AUTH]),
          ("sealed", "the stego code", "sealed", "codecs", [STEALTH]),
          ("sealed", "the cipher suite", "sealed", "suites", [CHACHA20]),
+         ("sga", "the cipher suite", "sga", "suites", [CHACHA20]),
          ("paper", "the stego code", "paper", "codecs", [STEALTH]))
 
 

@@ -9,7 +9,8 @@ without the keys, so she always writes the sum that is most frequent. Each failu
 so a try costs the honest devices a new negotiation; that they make one soon, she sees to by telling
 the sender that the receiver has no session. First many tries through the receiver's check
 alone, then the same over real sockets. `auth` gets the same budget: its places are secret as well,
-so she writes a random tag at places that she guesses.
+so she writes a random tag at places that she guesses. In `sga`, which has no picture, it is nonce,
+ciphertext and tag.
 """
 import random
 import time
@@ -21,7 +22,7 @@ OFFLINE, OFFLINE_SHORT = 1_000_000, 200_000
 BUDGET, BUDGET_SHORT = 3000, 1200
 FORGED = b"pay mallory 1000"
 VERIFIED, UNVERIFIABLE = 1, 3
-SEALED, PAPER = 2, 3  # the profile's number, the first byte of a package
+SEALED, PAPER, SGA = 2, 3, 4  # the profile's number, the first byte of a package
 
 
 def digit_sums():
@@ -62,6 +63,8 @@ class Forger:
 
     def forge(self, f):
         self.digest = bytes.fromhex(self.helper.ask("digest", f.body)[1])
+        if f.body[0] == SGA:
+            return [self.random_field(f)]
         if f.body[0] == PAPER:
             hidden = bytes.fromhex(self.helper.ask("hidden", f.body)[1])
             payload = self.guess + hidden[len(self.guess):]
@@ -74,10 +77,16 @@ class Forger:
         forged = self.helper.ask("forge", f.body, text, payload)[1]
         return [Frame(f.name, bytes.fromhex(forged))]
 
+    def random_field(self, f):
+        """Without a picture: nonce, ciphertext and tag at random."""
+        values = decode(f.name, f.body)
+        self.tries += 1
+        return frame(f.name, {**values, "message": self.rng.randbytes(len(values["message"]))})
+
 
 def offline(ctx, helper, profile, guess, chance):
     tries = OFFLINE_SHORT if ctx.short else OFFLINE
-    payload = guess if profile == "paper" else random.Random(ctx.seed).randbytes(24)
+    payload = {"paper": guess, "sga": b""}.get(profile, random.Random(ctx.seed).randbytes(24))
     hits, seconds = helper.ask("guess", profile, tries, payload, ctx.seed)[1:]
     hits = int(hits)
     rate = f"1 in {tries / hits:.0f}" if hits else "never"

@@ -160,7 +160,8 @@ def delivery(b, profile, change):
 
 
 def sealed_hop(b, profile):
-    """The default hop: she changes a bit in every frame with a package, or sends it twice."""
+    """The default hop: she changes a bit in every frame with a package, or sends it twice. The
+    messages are so long that she can tell one from the other frames, with a picture or without."""
     bob = Receiver(b, "bob")
     sent, done = {}, []
 
@@ -175,9 +176,11 @@ def sealed_hop(b, profile):
 
     b.rule = between
     for i in range(4):
-        said = b.say("alice", "bob", f"honest words {i}", profile, "--timeout", "5")
-        sent[f"honest words {i}"] = said["seq"]
+        text = f"honest words {i} ".ljust(3000, ".")
+        sent[text] = b.say("alice", "bob", text, profile, "--timeout", "5")["seq"]
     wait_until("all is delivered", lambda: len(bob.shown) == 4)
+    if len(done) < 4:
+        raise Failure("a package was not told from the other frames")
     wrong = [m for m in bob.shown if sent.get(m.get("text")) != m["seq"]]
     return len(done), bool(wrong) or len(set(bob.texts())) < 4, (
         f"{len(done)} frames changed or repeated: each ended the connection, and the messages came "

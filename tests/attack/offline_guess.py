@@ -20,7 +20,7 @@ from slices import SLICES, capture, rv_of
 def run(ctx):
     rng = random.Random(ctx.seed)
     with Helper(ctx) as helper:
-        for profile in ctx.profiles:
+        for profile in ctx.profiles_but("sga"):
             tries = (2_000 if ctx.short else 20_000) * (20 if profile == "paper" else 1)
             rounds = 10
             with bed("alice", "bob") as b:

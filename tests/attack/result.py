@@ -9,6 +9,7 @@ import pathlib
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROFILES = ("auth", "sealed", "paper", "sga")
 
 
 class Context:
@@ -16,11 +17,15 @@ class Context:
     pictures go, or None. profiles: those that the driver asks for."""
 
     def __init__(self, seed=1, short=False, objects=ROOT / "build/plain", results=None):
-        self.profiles = ("auth", "sealed", "paper")
+        self.profiles = PROFILES
         self.seed = seed
         self.short = short
         self.objects = pathlib.Path(objects)
         self.results = pathlib.Path(results) if results else None
+
+    def profiles_but(self, *names):
+        """Without those that the attack has nothing to do with."""
+        return [p for p in self.profiles if p not in names]
 
     def say(self, text):
         print(text, file=sys.stderr, flush=True)

@@ -73,7 +73,7 @@ def partners(ctx, profile):
 
 
 def run(ctx):
-    for profile in ctx.profiles:
+    for profile in ctx.profiles_but("sga"):
         yield lengths(ctx, profile)
         yield partners(ctx, profile)
 
