@@ -161,9 +161,10 @@ fuzz:
 asan:
 	$(MAKE) B=asan units
 	@tests/run-units build/asan/unit
-## valgrind           unit tests under valgrind memcheck
-valgrind: $(UNITS)
+## valgrind           unit tests and the three programs under valgrind memcheck: ten minutes and more
+valgrind: all $(UNITS)
 	@WRAP="valgrind -q --error-exitcode=99 --leak-check=full" tests/run-units $(O)/unit
+	@tests/run-valgrind
 ## coverage           line coverage of the unit tests, by gcov
 coverage:
 	$(MAKE) B=coverage units

@@ -62,6 +62,9 @@
 #ifndef EARLY
 #define EARLY 1 /* 1: handed over, and receipts told, before they are written */
 #endif
+#ifndef KEEP
+#define KEEP 0 /* 1: the cloud keeps what was verified */
+#endif
 #ifndef WINDOW
 #define WINDOW 2 /* frames on a connection before its end packs or delivers more */
 #endif
@@ -148,6 +151,9 @@ byte q[3], q_n, q_d[3]; /* mailbox in order of acceptance; what the copies have 
 byte q_h[M];            /* the digest that is stored beside a package */
 byte rc[M];             /* receipt that is kept: 8 * status + digest */
 byte c_next[NS], neg, neg_state;
+#if KEEP
+byte kept; /* bit set of messages */
+#endif
 /* The cloud's memory: the sender's connection and stream, the receiver's connection. */
 chan todo = [STORE + 3] of { mtype, byte, byte, byte }; /* the last: conn_no, stream_no */
 chan done = [STORE + 3] of { mtype, byte, byte, byte };
@@ -808,6 +814,19 @@ inline keep(which, word)
     fi
 }
 
+/* store_kept_add */
+inline retain(which, word)
+{
+#if KEEP
+    if
+    :: word / 8 == VERIFIED -> kept = kept | BIT(which)
+    :: else
+    fi
+#else
+    skip
+#endif
+}
+
 /* store_enqueue, all but the case of no room. */
 inline enqueue(item, copy)
 {
@@ -819,7 +838,10 @@ inline enqueue(item, copy)
     :: else ->
         raise(item);
         if
-        :: overtaken[item] != 0 -> keep(item, overtaken[item]); type = ELIDED
+        :: overtaken[item] != 0 ->
+            keep(item, overtaken[item]);
+            retain(item, overtaken[item]);
+            type = ELIDED
         :: else ->
             q[q_n] = item;
             q_d[q_n] = copy;
@@ -840,7 +862,7 @@ inline put_receipt(item, said)
 {
     if
     :: z & 1 -> raise(item); keep(item, said)
-    :: !(z & 1) && in_queue(item) -> dequeue(item); keep(item, said)
+    :: !(z & 1) && in_queue(item) -> dequeue(item); keep(item, said); retain(item, said)
     :: else -> type = NOTHING
     fi
 }
@@ -889,6 +911,9 @@ inline written()
     fi;
     if
     :: (z & 4) && overtaken[x] != 0 ->
+#if KEEP
+        put(s_conn, c2s, RECEIPT, x, overtaken[x]);
+#endif
         if
         :: type == ACCEPTED || type == KNOWN && !(z & 8) -> todo!RECEIPT,x,overtaken[x],0
         :: type == FULL || type == STOPPED || type == CONFLICT -> todo!RECEIPT,x,overtaken[x],1
@@ -998,6 +1023,13 @@ inline take_from_sender()
     fi
 }
 
+/* The sender would not send again what it has a receipt for. */
+#if KEEP && !defined(MUT_TELL_EARLY)
+#define tells_now(which) (!(hand & BIT(which)))
+#else
+#define tells_now(which) true
+#endif
+
 /* mailbox_receipt */
 inline take_from_receiver()
 {
@@ -1006,7 +1038,7 @@ inline take_from_receiver()
         box = box & ~BIT(x);
         box_d[x] = 0;
         if
-        :: EARLY -> put(s_conn, c2s, RECEIPT, x, y)
+        :: EARLY && tells_now(x) -> put(s_conn, c2s, RECEIPT, x, y)
         :: else
         fi;
         if
@@ -1261,12 +1293,18 @@ end:
 
 #define all_told (st[0] == DONE && st[1] == DONE && st[M - 1] == DONE)
 
-/* When nothing can happen any more, every message has its end, and the cloud has forgotten it. */
+#define is_kept(which) (told[which] != VERIFIED || (kept & BIT(which)))
+
+/* When nothing can happen any more, every message has its end, and the cloud has forgotten it, or
+ * keeps it. */
 proctype judgement()
 {
     timeout;
     assert(all_told);
     assert(q_n == 0);
+#if KEEP
+    assert(is_kept(0) && is_kept(1) && is_kept(M - 1));
+#endif
     assert(EARLY || rc[0] == 0 && rc[1] == 0 && rc[M - 1] == 0)
 }
 
