@@ -88,6 +88,40 @@ tshark -X lua_script:proto/inkpost.lua -r "$work/clear.pcap" -T fields -e inkpos
 grep -aq "seen on the wire" "$work/clear.pcap" || fail "a clear hop can be read"
 ok "a clear hop: every message by its name, in order"
 
+# to_set: a message to bob and carol, who has no session yet
+to_set() {
+    receive bob --hop clear
+    bob=$pid
+    receive carol --hop clear
+    carol=$pid
+    wait_for "bob attached" is_attached bob receive
+    wait_for "carol attached" is_attached carol receive
+    send alice bob,carol --hop clear "to make a session" || fail "send"
+    send alice bob,carol --hop clear "seen once, by both" || fail "send"
+    stop "$bob"
+    stop "$carol"
+}
+
+# of_set FILTER FIELD: what the capture has there, sorted, in one line
+of_set() {
+    tshark -X lua_script:proto/inkpost.lua -r "$work/set.pcap" -Y "$1" -T fields -e "$2" \
+        2>>"$work/tshark.err" | tr ',' '\n' | sort | tr '\n' ' '
+}
+
+enrol carol 3
+capture set to_set
+case $(of_set inkpost inkpost.message) in
+*" PACKAGE_SHARED PACKAGE_SHARED "*" SET_PACKAGE "*) ;;
+*) fail "a message to a set: $(of_set inkpost inkpost.message)" ;;
+esac
+[ -z "$(of_set "inkpost.malformed || inkpost.illegal" inkpost.message)" ] || fail "a complaint"
+text=$(printf 'seen once, by both' | od -An -tx1 | tr -d ' \n')
+expect "whom it goes to" "$(of_set "inkpost.set_package.members && inkpost.package.message == $text" \
+    inkpost.set_member.to)" "bob carol"
+expect "what each gets" "$(of_set "inkpost.package_shared.member && inkpost.package.message == $text" \
+    inkpost.set_member.to)" "bob carol"
+ok "a clear hop: messages to sets, their parts, and what the parts have in common"
+
 capture sealed next_flow
 for stream in 0 1; do
     seen=$(names sealed $stream | tr ' ' '\n' | grep . | sort -u | tr '\n' ' ')
