@@ -30,7 +30,6 @@ class Member:
     def __init__(self, bed, name):
         self.bed, self.name = bed, name
         self.program = None
-        self.started = 0
         self.shown = []  # texts, in order; those that a crash repeats once more
 
     def on_line(self, line):
@@ -38,12 +37,10 @@ class Member:
         self.shown.append(shown["text"] if shown["verified"] else f"not verified: {line}")
 
     def start(self):
-        self.started = time.monotonic()
         self.program = self.bed.start("sdr", "run", "--home", self.bed.path(self.name), "--json",
                                       on_line=self.on_line)
 
     def stop(self):
-        time.sleep(max(0, self.started + 0.5 - time.monotonic()))  # SIGTERM is ours by then
         code = self.program.stop()
         if code != 0:
             raise Failure(f"sdr of {self.name} ended with {code}")

@@ -3,6 +3,7 @@
 Programs are started with their output read by a thread each: every line of stdout goes to a
 function of the test, stderr is appended to a file of the scratch folder.
 """
+import contextlib
 import json
 import os
 import shutil
@@ -36,6 +37,14 @@ def wait_until(what, condition, seconds=60):
         time.sleep(0.002)
 
 
+def forget_clock(pid):
+    """What libfaketime (see Clocks in faults.py) leaves of a program that was killed, or that may
+    not remove it."""
+    for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"/dev/shm/{name}")
+
+
 class Program:
     """One running program."""
 
@@ -64,8 +73,17 @@ class Program:
         self.process.kill()
         self._gone()
 
+    def hears(self):
+        """Is SIGTERM ours by now? Before main() has come so far it kills."""
+        if self.process.poll() is not None:
+            return True
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            caught = next(line.split()[1] for line in status if line.startswith("SigCgt:"))
+        return int(caught, 16) >> (signal.SIGTERM - 1) & 1 == 1
+
     def stop(self, seconds=30):
         """SIGTERM; returns the exit code."""
+        wait_until(f"{self.argv[:2]} hears signals", self.hears, seconds)
         self.process.send_signal(signal.SIGTERM)
         return self.wait(seconds)
 
@@ -79,6 +97,7 @@ class Program:
 
     def _gone(self):
         self.process.wait()
+        forget_clock(self.process.pid)
         self.reader.join()
         self.process.stdout.close()
         if self.process.stdin is not None:
@@ -182,6 +201,7 @@ class Testbed:
             if p.process.poll() is None:
                 p.process.kill()
                 p.process.wait()
+                forget_clock(p.process.pid)
 
     def show_errors(self, lines=15):
         for name in sorted(os.listdir(self.folder)):
