@@ -166,7 +166,8 @@ class Proxy:
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
 
     def _accept(self):
         while True:
@@ -214,6 +215,9 @@ class Proxy:
 
     def close(self):
         self.rule = None
+        # The thread is gone before its descriptor is, which the next proxy's listener may get.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.listener.close()
         with self.lock:
             links = list(self.links)

@@ -6,6 +6,7 @@ function of the test, stderr is appended to a file of the scratch folder.
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -24,9 +25,16 @@ class Failure(Exception):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the system gives out by itself: no connection takes it until, or while,
+    a cloud that is started and killed has it."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def wait_until(what, condition, seconds=60):
