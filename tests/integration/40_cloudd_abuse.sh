@@ -138,6 +138,7 @@ start --mailbox-packages 3 --sender-share 100 --max-message 1000 --retain 1
 play preauth
 play postauth alice
 play lies alice bob
+play sets alice bob
 play full bob alice
 
 # Copies that somebody altered on the cloud's disk.
