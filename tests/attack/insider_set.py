@@ -1,5 +1,5 @@
 """The cases of insider.py about messages to sets: what a member can do to the others, who was one."""
-from bed import DOWN, Failure, Receiver, decode, frame, settle
+from bed import DOWN, UP, Failure, Receiver, decode, frame, settle
 from slices import state_of
 
 FORGED = "pay mallory 1000"
@@ -17,14 +17,40 @@ def mallorys_state(b):
     return state_of(b.path("mallory"), session)
 
 
+def part_of(upload, to):
+    """A member's part in what the sender uploads."""
+    table, at = upload["members"], 0
+    while at < len(table):
+        size = int.from_bytes(table[at:at + 4], "big")
+        part = decode("SET_MEMBER", table[at + 4:at + 4 + size])
+        if part["to"] == to:
+            return part
+        at += 4 + size
+    raise Failure(f"{to} is not in the upload")
+
+
+def in_his_name(b):
+    """A rule: bob gets nothing, and behind mallory's receipt comes hers in his name."""
+    def rule(link, way, f):
+        if f.name == "PACKAGE_SHARED" and link.who == "bob":
+            return []
+        if f.name == "RECEIPT" and way == DOWN and decode(f.name, f.body)["peer"] == "mallory":
+            his = part_of(b.proxy.frames("SET_PACKAGE", "alice", UP)[-1], "bob")
+            lie = {**decode(f.name, f.body), "peer": "bob", "session": his["session"],
+                   "index": his["index"]}
+            return [f, frame("RECEIPT", lie)]
+        return None
+    return rule
+
+
 def as_a_member(b, helper, profile):
-    """Mallory is a member and on the way to bob: his copy of a message never arrives, but hers of
-    it, with another text under the secret that all members have."""
+    """Mallory is a member and on the way: bob's copy of a message never arrives. She says that he
+    has it, and sends him another text under the secret that all members have."""
     bob, mallory = Receiver(b, "bob"), Receiver(b, "mallory")
-    b.say("alice", "bob,mallory", "control", profile)
+    b.say("alice", "mallory,bob", "control", profile)
     state = mallorys_state(b)
-    b.rule = lambda link, way, f: [] if f.name == "PACKAGE_SHARED" and link.who == "bob" else None
-    b.say("alice", "bob,mallory", "genuine", profile, "--timeout", "1")
+    b.rule = in_his_name(b)
+    said = b.say("alice", "mallory,bob", "genuine", profile, "--timeout", "1")
     b.rule = None
     hers, his = shared(b, "mallory"), shared(b, "bob")
     body = frame("PACKAGE_SHARED", hers).body
@@ -38,12 +64,13 @@ def as_a_member(b, helper, profile):
     for values in forgeries:
         link.send(DOWN, frame("PACKAGE_SHARED", values))
     settle()
-    won = bob.texts().count(FORGED)
+    won = bob.texts().count(FORGED) + (said["status"] == "receipted")
     link.send(DOWN, frame("PACKAGE_SHARED", his))
     settle()
-    if bob.texts()[-1] != "genuine" or mallory.texts()[-1] != "genuine":
+    if said["to"] != "bob" or bob.texts()[-1] != "genuine" or mallory.texts()[-1] != "genuine":
         raise Failure("the genuine message did not pass")
-    return len(forgeries), won, f"{won} of {len(forgeries)} shown as alice's"
+    return len(forgeries) + 1, won, (f"{bob.texts().count(FORGED)} of {len(forgeries)} shown as "
+                                     f"alice's; her receipt in his name: {said['status']}")
 
 
 def as_one_that_was_removed(b, helper, profile):
