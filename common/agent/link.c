@@ -125,7 +125,7 @@ static void lost(struct link *l, const char *why)
     char text[1024];
 
     if (l->reason != REASON_NONE)
-        say(text, sizeof(text), 0, "the cloud refused: %s%s%s", reason_text(l->reason),
+        say(text, sizeof(text), 0, "the cloud says: %s%s%s", reason_text(l->reason),
             l->detail[0] != '\0' ? ": " : "", l->detail);
     else
         say(text, sizeof(text), 0, "%s:%u: %s", l->config.home->host,

@@ -226,14 +226,6 @@ static int on_grant(struct receiver *r, const struct msg_neg_grant *m)
     return 0;
 }
 
-static void on_error(struct receiver *r, const struct msg_error *m)
-{
-    char text[WHY_MAX];
-
-    say(text, sizeof(text), 0, "the cloud says: %s", reason_text(m->reason));
-    tell(r, text);
-}
-
 static void on_gone(struct receiver *r, const struct msg_peer_gone *m)
 {
     char text[WHY_MAX];
@@ -259,8 +251,6 @@ static int dispatch(struct receiver *r, const struct msg *m)
         respond_on_reject(&r->responder, &m->u.neg_reject);
     else if (m->type == MSG_PEER_GONE)
         on_gone(r, &m->u.peer_gone);
-    else if (m->type == MSG_ERROR)
-        on_error(r, &m->u.error);
     return 0;
 }
 
