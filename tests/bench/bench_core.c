@@ -1,7 +1,8 @@
 /*
  * bench_core.c - what the core's steps cost one device, without sockets and disks: FX-1, the two
- * Noise handshakes, packages, frames, the ratchet. Medians of many rounds, and as a measure that
- * can be carried to another machine their ratio to BLAKE2b over 16 KiB in the same run.
+ * Noise handshakes and, with the cloud's part, that of sga, packages, frames, the ratchet. Medians
+ * of many rounds, and as a measure that can be carried to another machine their ratio to BLAKE2b
+ * over 16 KiB in the same run.
  *
  *     bench_core [SIGNATURES]     a folder of scans; tests/data/signatures when not given
  */
@@ -14,8 +15,10 @@
 #include "common/hop.h"
 #include "common/image.h"
 #include "common/package.h"
+#include "common/profile.h"
 #include "common/session.h"
 #include "common/stego.h"
+#include "common/suite.h"
 #include "tests/bench/bench.h"
 
 #define ROUNDS    1001
@@ -212,6 +215,70 @@ static void time_noise(const char *name, enum noise_pattern pattern)
     row(what, both, ROUNDS);
 }
 
+/* ---- the key of sga, through the cloud ---- */
+
+struct three {
+    struct neg_terms terms;
+    struct neg_cloud cloud;
+    struct neg_ends ends; /* of both devices */
+};
+
+/* One run; the time that each party spent. */
+static void run_three(const struct three *p, double *i_us, double *r_us, double *c_us)
+{
+    const struct neg_gateway *g = profile_cloud_side(PROFILE_SGA);
+    struct neg_bytes asked, forwarded, answered, result, grant, i_kept, r_kept, c_kept;
+    struct session_keys i, r;
+    double t[7];
+
+    t[0] = bench_now_us();
+    must(profile_ask(&p->terms, &p->ends, &asked, &i_kept));
+    t[1] = bench_now_us();
+    must(g->forward(&forwarded, &c_kept, &p->terms, &p->cloud, &(struct blob){asked.b, asked.len}));
+    t[2] = bench_now_us();
+    must(g->answer(&answered, &r_kept, &p->terms, &p->ends,
+                   &(struct blob){forwarded.b, forwarded.len}));
+    t[3] = bench_now_us();
+    must(g->settle(&result, &grant, &p->terms, &p->cloud, &c_kept,
+                   &(struct blob){answered.b, answered.len}));
+    t[4] = bench_now_us();
+    must(g->granted(&r, &r_kept, &p->terms, &(struct blob){grant.b, grant.len}));
+    t[5] = bench_now_us();
+    must(profile_finish(&p->terms, &p->ends, &i_kept, &(struct blob){result.b, result.len}, &i));
+    t[6] = bench_now_us();
+    if (memcmp(i.session, r.session, sizeof(i.session)) != 0)
+        die("two keys of sga");
+    *i_us = t[1] - t[0] + (t[6] - t[5]);
+    *r_us = t[3] - t[2] + (t[5] - t[4]);
+    *c_us = t[2] - t[1] + (t[4] - t[3]);
+}
+
+static void time_sga(void)
+{
+    static double i_us[ROUNDS], r_us[ROUNDS], c_us[ROUNDS], all[ROUNDS];
+    static uint8_t dev[KEY_BYTES];
+    struct list suites = {1, {SUITE_XCHACHA20_POLY1305}};
+    struct noise_keypair cloud;
+    struct three p = {.cloud.self = &cloud, .ends.dev = dev};
+
+    noise_keypair_new(&cloud);
+    profile_cloud_side(PROFILE_SGA)->account(p.cloud.i_account, dev);
+    memcpy(p.cloud.r_account, p.cloud.i_account, KEY_BYTES);
+    memcpy(p.terms.cloud, cloud.public_key, KEY_BYTES);
+    memcpy(p.terms.initiator, "alice", 6);
+    memcpy(p.terms.responder, "bob", 4);
+    p.terms.i_offer.suites = p.terms.r_offer.suites = suites;
+    p.terms.choice = (struct choice){PROFILE_SGA, suites.v[0], 0};
+    for (size_t n = 0; n < ROUNDS; n++) {
+        run_three(&p, &i_us[n], &r_us[n], &c_us[n]);
+        all[n] = i_us[n] + r_us[n] + c_us[n];
+    }
+    row("sga, initiator", i_us, ROUNDS);
+    row("sga, responder", r_us, ROUNDS);
+    row("sga, cloud", c_us, ROUNDS);
+    row("sga, all three", all, ROUNDS);
+}
+
 /* ---- packages ---- */
 
 static void fill_header(struct msg *m, const uint8_t *message, size_t len)
@@ -351,6 +418,7 @@ int main(int argc, char **argv)
     time_fx1(argc > 1 ? argv[1] : "tests/data/signatures");
     time_noise("IK", NOISE_IK);
     time_noise("KKpsk2", NOISE_KKPSK2);
+    time_sga();
     time_packages();
     for (size_t i = 0; i < 2; i++) {
         time_frame(modes[i], 1024);
