@@ -190,7 +190,8 @@ static int check_options(const struct device_options *o, struct enrolment *e)
     if (strcmp(token, "-") == 0) {
         if (fgets(line, sizeof(line), stdin) != NULL)
             line[strcspn(line, "\r\n")] = '\0';
-        token = line;
+        /* Also as the line that cloudd invite prints. */
+        token = strncmp(line, "token ", 6) == 0 ? line + 6 : line;
     }
     if (text_unhex(e->token, TOKEN_BYTES, token) != 0)
         return fail(EXIT_USAGE, "--token is not a token: %d hex digits, as cloudd invite prints",

@@ -100,6 +100,9 @@ enrols 3 "the same scan is enrolled already under another id" erin "$(signature 
 enrols 0 "" erin tests/data/signatures/synth1b.pgm
 enrols 1 "$work/erin holds an enrolled device already; use an empty folder" erin \
     tests/data/signatures/synth1b.pgm 00112233445566778899aabbccddeeff
+enrol_args hugo tests/data/signatures/synth3b.pgm -
+"$cloudd" invite --home "$work/cloud" hugo | "$sds" "${args[@]}" >/dev/null 2>"$work/said" ||
+    fail "the line that invite prints, on standard input: $(cat "$work/said")"
 ok "tokens, ids and signatures"
 
 right=$key
