@@ -1,4 +1,4 @@
-"""The cases of insider.py about messages to sets: what a member can do to the others, who was one."""
+"""The cases of insider.py about sets: what a member can do to the others, and who was one."""
 from bed import DOWN, UP, Failure, Receiver, decode, frame, settle
 from slices import state_of
 
