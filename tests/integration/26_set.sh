@@ -14,7 +14,8 @@ tap() {
 # query FILE SQL: the first column of the first row
 query() {
     python3 -c 'import sqlite3, sys
-print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])' "$work/$1" "$2"
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+print(db.execute(sys.argv[2]).fetchall()[0][0])' "$work/$1" "$2"
 }
 
 # uploads: how many images of the cover's size alice has sent
@@ -217,6 +218,26 @@ set_of remove yard bob,dave || fail "remove all"
 [ -z "$("$sds" set --home "$work/alice" list)" ] || fail "a set without members is gone"
 ok "named sets"
 
+# A member that nobody knows, and one that has lost its session: their trouble only.
+code=0
+sends bob,nobody,carol "not for nobody" || code=$?
+[ $code -eq 3 ] || fail "exit $code, not 3"
+[ "$(jq -r '.to + " " + .status' "$work/send.out" | paste -sd,)" = \
+    "bob receipted,nobody rejected,carol receipted" ] || fail "an unknown member"
+stop "$bob"
+query bob/state.db "DELETE FROM recv_session RETURNING 1" >/dev/null
+receive bob
+bob=$pid
+code=0
+sends bob,carol "lost by bob" || code=$?
+[ $code -eq 3 ] || fail "exit $code, not 3"
+[ "$(jq -r '.to + " " + .status' "$work/send.out" | paste -sd,)" = \
+    "bob rejected,carol receipted" ] || fail "a member that lost its session"
+sends bob,carol "found again" || fail "send: $?"
+[ "$(jq -r 'select(.verified).text' "$work/bob.out" | tail -n 1)" = "found again" ] ||
+    fail "what bob got"
+ok "members in trouble"
+
 # Kept by the cloud: each member reads its own messages again, and only those; stored once. What is
 # altered meanwhile is not shown.
 history() {
@@ -263,10 +284,23 @@ exits 2 "cannot go to several receivers" "$sds" send --home "$work/alice" --to b
 [ "$(query cloud/cloud.db "SELECT count(*) FROM packages")" -eq 0 ] || fail "all is delivered"
 ok "a full mailbox, and a profile without sets"
 
+# A member that is revoked with a message under way: told so, and the others are not touched.
+stop "$bob"
+sends bob,carol --no-wait "before" || fail "send: $?"
+"$cloudd" revoke --home "$work/cloud" bob >/dev/null
+code=0
+sends bob,carol "after" || code=$?
+[ $code -eq 3 ] || fail "exit $code, not 3"
+[ "$(jq -r '.to + " " + .status' "$work/send.out" | paste -sd,)" = \
+    "bob rejected,carol receipted" ] || fail "a revoked member"
+grep -q "an earlier message to bob.*: expired" "$work/send.err" || fail "what was under way"
+[ "$(tail -n 2 "$work/carol.out" | jq -r .text | paste -sd,)" = before,after ] || fail "carol's"
+ok "a revoked member"
+
 # The common part lives as long as the last package that is kept.
 [ "$(query cloud/cloud.db "SELECT count(*) FROM commons")" -ge 1 ] || fail "some are kept"
 stop "$cloud"
-for name in bob carol dave erin; do
+for name in carol dave erin; do
     "$cloudd" revoke --home "$work/cloud" $name >/dev/null
 done
 [ "$(query cloud/cloud.db "SELECT count(*) FROM commons")" -eq 0 ] || fail "nothing names them"
