@@ -1,7 +1,8 @@
 /*
  * bench_store.c - the store alone: packages enqueued, fetched and receipted a second, by size and
- * by how many wait for their answer at once. Every answer is on disk. Medians of several runs, in
- * the folder given (default: a new one beside the current one), since the disk is what is measured.
+ * by how many wait for their answer at once; and what it costs to keep them after that (--retain).
+ * Every answer is on disk. Medians of several runs, in the folder given (default: a new one beside
+ * the current one), since the disk is what is measured.
  *
  *     bench_store [FOLDER [RUNS]]
  */
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cloudd/store.h"
@@ -17,11 +19,16 @@
 
 #define RUNS_MAX 25
 #define NOW      1000000
+#define BATCH    100 /* packages that come and go together, of those that are kept */
+#define BATCHES  50
 
 struct load {
     struct store *store;
     uint8_t *body;
     size_t size, window, total, sent, answered, refused;
+    size_t first; /* index of the first package of this batch */
+    int keep;     /* as with --retain */
+    int elided;   /* receipted before they are written */
 };
 
 static double now_s(void)
@@ -102,7 +109,29 @@ static void answered(struct store_op *op)
 
     l->answered++;
     l->refused += op->result != STORE_OK;
+    if (op->kind == STORE_ENQUEUE)
+        free(op->u.enqueue.handover);
     store_op_free(op);
+}
+
+static void name_receipt(struct store_receipt *r, uint64_t index)
+{
+    memcpy(r->sender, "sender", 7);
+    memcpy(r->receiver, "receiver", 9);
+    r->index = index;
+    r->status = RECEIPT_VERIFIED;
+}
+
+/* As one that was handed on and receipted while it waited to be written. */
+static struct store_handover *receipted_handover(uint64_t index)
+{
+    struct store_handover *h = calloc(1, sizeof(*h));
+
+    if (h == NULL)
+        die("no memory");
+    name_receipt(&h->receipt, index);
+    atomic_store(&h->receipted, 1);
+    return h;
 }
 
 static void send_package(struct load *l)
@@ -113,10 +142,13 @@ static void send_package(struct load *l)
     op->ctx = l;
     memcpy(p->from, "sender", 7);
     memcpy(p->to, "receiver", 9);
-    p->index = l->sent;
+    p->index = l->first + l->sent;
     p->body.p = l->body;
     p->body.len = l->size;
-    memcpy(op->u.enqueue.digest, &l->sent, sizeof(l->sent));
+    memcpy(op->u.enqueue.digest, &p->index, sizeof(p->index));
+    op->u.enqueue.keep = l->keep;
+    if (l->elided)
+        op->u.enqueue.handover = receipted_handover(p->index);
     op->u.enqueue.max_packages = UINT64_MAX;
     op->u.enqueue.max_bytes = UINT64_MAX;
     store_submit(l->store, op);
@@ -126,14 +158,11 @@ static void send_package(struct load *l)
 static void send_receipt(struct load *l)
 {
     struct store_op *op = new_op(STORE_RECEIPT, answered);
-    struct store_receipt *r = &op->u.receipt.receipt;
 
     op->ctx = l;
-    op->u.receipt.row = l->sent + 1;
-    memcpy(r->sender, "sender", 7);
-    memcpy(r->receiver, "receiver", 9);
-    r->index = l->sent;
-    r->status = RECEIPT_VERIFIED;
+    op->u.receipt.row = l->first + l->sent + 1;
+    op->u.receipt.keep = l->keep;
+    name_receipt(&op->u.receipt.receipt, l->first + l->sent);
     store_submit(l->store, op);
     l->sent++;
 }
@@ -214,6 +243,53 @@ static void bench(const char *folder, size_t size, size_t window, size_t total, 
     fflush(stdout);
 }
 
+/* Packages a second that come and are receipted, a batch at a time; *bytes of the store's file for
+ * each when all have gone. */
+static double flow(const char *folder, struct load *l, double *bytes)
+{
+    struct stat st;
+    char path[500];
+    double start;
+
+    l->store = new_store(folder, path, sizeof(path));
+    start = now_s();
+    for (l->first = 0; l->first < BATCHES * BATCH; l->first += BATCH) {
+        rate(l, send_package);
+        if (!l->elided)
+            rate(l, send_receipt);
+    }
+    start = now_s() - start;
+    store_close(l->store);
+    if (stat(path, &st) != 0)
+        die("the store has no file");
+    *bytes = (double)st.st_size / (BATCHES * BATCH);
+    remove_store(path);
+    return BATCHES * BATCH / start;
+}
+
+/* Without and with keeping, in turn. */
+static void bench_keep(const char *folder, size_t size, int elided, size_t runs)
+{
+    struct load l = {.size = size, .window = BATCH, .total = BATCH, .elided = elided};
+    double per_s[2][RUNS_MAX], bytes[2][RUNS_MAX], without;
+
+    l.body = malloc(size);
+    if (l.body == NULL)
+        die("no memory");
+    memset(l.body, 0x5a, size);
+    for (size_t i = 0; i < 2 * runs; i++) {
+        l.keep = i % 2;
+        per_s[i % 2][i / 2] = flow(folder, &l, &bytes[i % 2][i / 2]);
+    }
+    without = bench_median(per_s[0], runs);
+    printf("%8zu %-14s %12.0f %12.0f %8.2f %14.0f %12.0f\n", size,
+           elided ? "on its way" : "in the mailbox", without, bench_median(per_s[1], runs),
+           bench_median(per_s[1], runs) / without, bench_median(bytes[0], runs),
+           bench_median(bytes[1], runs));
+    fflush(stdout);
+    free(l.body);
+}
+
 int main(int argc, char **argv)
 {
     static const size_t sizes[] = {256, 4096, 16384};
@@ -232,6 +308,14 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         bench(where, sizes[i], 1, 500, runs);
         bench(where, sizes[i], 100, 10000, runs);
+    }
+    printf("\nkept: packages a second, each enqueued and receipted, and bytes of the file for each "
+           "when all are\n");
+    printf("%8s %-14s %12s %12s %8s %14s %12s\n", "bytes", "receipted", "without", "--retain",
+           "ratio", "file, without", "--retain");
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        bench_keep(where, sizes[i], 0, runs);
+        bench_keep(where, sizes[i], 1, runs);
     }
     if (argc <= 1)
         rmdir(folder);
