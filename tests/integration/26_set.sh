@@ -202,6 +202,7 @@ exits 2 "this device itself" "$sds" set --home "$work/alice" add yard alice
 exits 2 "an id is" "$sds" set --home "$work/alice" add yard "bob,no good"
 exits 2 "which" "$sds" set --home "$work/alice"
 exits 2 "there is no such set" "$sds" send --home "$work/alice" --to @shed --cover "$cover" x
+exits 2 "a set has 256 at most" "$sds" set --home "$work/alice" add yard "$(seq -s, -f 'd%g' 254)"
 exits 2 "more than 256" "$sds" send --home "$work/alice" --cover "$cover" \
     --to "$(seq -s, -f 'd%g' 257)" x
 sends @yard --profile sealed "to the yard" || fail "send: $?"
