@@ -67,7 +67,8 @@ def as_a_member(b, helper, profile):
     won = bob.texts().count(FORGED) + (said["status"] == "receipted")
     link.send(DOWN, frame("PACKAGE_SHARED", his))
     settle()
-    if said["to"] != "bob" or bob.texts()[-1] != "genuine" or mallory.texts()[-1] != "genuine":
+    if not won and (said["to"] != "bob" or bob.texts()[-1] != "genuine" or
+                    mallory.texts()[-1] != "genuine"):
         raise Failure("the genuine message did not pass")
     return len(forgeries) + 1, won, (f"{bob.texts().count(FORGED)} of {len(forgeries)} shown as "
                                      f"alice's; her receipt in his name: {said['status']}")
