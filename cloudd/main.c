@@ -28,11 +28,16 @@ static int open_store(struct store **store, const struct cloud_home *home, char 
                       size_t why_len)
 {
     char path[PATH_MAX];
+    size_t said;
     int err = cloud_home_path(home, "cloud.db", path);
 
     if (err != 0)
         return say(why, why_len, err, "%s: the name is too long", home->dir);
-    return store_open(store, path, why, why_len);
+    err = store_open(store, path, why, why_len);
+    said = strlen(why);
+    if (err == ERR_FORMAT || err == ERR_MALFORMED)
+        say(why + said, why_len - said, err, "; restore it from a backup");
+    return err;
 }
 
 static int run_init(const struct options *o)

@@ -421,3 +421,11 @@ exits_so "cannot read standard input: Is a directory" "$sds" run "${at_alice[@]}
 exits_so "cannot read standard input: Bad file descriptor" "$sds" run "${at_alice[@]}" --to bob --covers $covers <&-
 exits_so "--file -: Bad file descriptor" "$sds" send "${at_alice[@]}" "${to_bob[@]}" --file - <&-
 ok "nothing is remembered of wrong usage; streams that are full, closed or no text are told"
+
+cp -a "$work/cloud" "$work/cloud.broken"
+rm -f "$work/cloud.broken"/cloud.db-*
+head -c 100 /dev/urandom | dd of="$work/cloud.broken/cloud.db" conv=notrunc status=none
+exits 1 "cloud.db: file is not a database; restore it from a backup" "$cloudd" devices --home "$work/cloud.broken"
+rm "$work/cloud.broken/cloud.key"
+exits 1 "cloud.key is missing; restore it from a backup" "$cloudd" devices --home "$work/cloud.broken"
+ok "a damaged home of the cloud: the way out"
