@@ -8,6 +8,7 @@ mkdir "$work/tmp"
 export TMPDIR=$work/tmp
 unset MAKEFLAGS MAKELEVEL
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
 
 fail() {
     echo "not ok: $*"

@@ -10,6 +10,7 @@ k2=f0e1d2c3b4a5968778695a4b3c2d1e0ff0e1d2c3b4a5968778695a4b3c2d1e0f
 payload=0123456789abcdef00112233445566778899aabbccddeeff
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' INT TERM HUP
 
 ok() {
     printf 'ok - %s\n' "$1"

@@ -29,7 +29,7 @@ check() {
     wait_for "$# messages in the inbox" inbox_has $#
     printf '%s\n' "$@" >"$work/want"
     inbox | cmp -s - "$work/want" || fail "the inbox holds: $(inbox | tr '\n' ';')"
-    for _ in $(seq 100); do
+    for _ in $(seq 400); do
         ! printed | cmp -s - "$work/want" || return 0
         sleep 0.05
     done

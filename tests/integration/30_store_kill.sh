@@ -10,7 +10,8 @@ seed=${2:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
 driver=${DRIVERS:-build/plain/drivers}/store_crash
 work=$(mktemp -d)
 pid=
-trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
 
 echo "store_kill: $rounds rounds, seed $seed"
 RANDOM=$((seed % 32768))

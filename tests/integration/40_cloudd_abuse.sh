@@ -12,6 +12,7 @@ work=$(mktemp -d)
 home=$work/home
 pid=
 trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
 
 fail() {
     echo "not ok: $*" >&2

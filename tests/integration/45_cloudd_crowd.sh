@@ -14,6 +14,7 @@ fi
 work=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
 
 key=$("$cloudd" init --home "$work/home" | sed -n 's/^cloud-key //p')
 "$crowd" fill "$work/home/cloud.db" "$key" "$n"

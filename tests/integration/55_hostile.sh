@@ -8,6 +8,7 @@ build=${BUILD:-build}
 driver=${DRIVERS:-build/plain/drivers}/hostile_cloud
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
 
 fail() {
     echo "not ok: $*" >&2

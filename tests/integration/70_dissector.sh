@@ -18,6 +18,7 @@ if ! [ -x "$driver" ]; then
 fi
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' INT TERM HUP
 failed=0
 
 dissect() {

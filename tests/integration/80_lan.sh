@@ -18,6 +18,7 @@ clean_up() {
     rm -rf "$work"
 }
 trap clean_up EXIT
+trap 'exit 1' INT TERM HUP
 
 fail() {
     echo "not ok: $*"

@@ -16,15 +16,22 @@ stop() {
     unset "group[$1]"
 }
 
+# By the table of jobs: it has a block from the moment on that it runs. Again and again, since a
+# shell that has just been forked may miss a signal.
 clean_up() {
-    local n
+    local job
 
-    for n in "${!group[@]}"; do
-        stop "$n"
+    for job in $(jobs -p); do
+        kill -INT -- "-$job" 2>/dev/null || true
+        for _ in $(seq 100); do
+            kill -TERM -- "-$job" 2>/dev/null || break
+            sleep 0.1
+        done
     done
     rm -rf "$work"
 }
 trap clean_up EXIT
+trap 'exit 1' INT TERM HUP
 
 fail() {
     echo "not ok: $*"

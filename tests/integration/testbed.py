@@ -112,10 +112,17 @@ class Program:
             self.process.stdin.close()
 
 
+def stopped(_signal, _frame):
+    """SIGTERM: as Ctrl-C, so that close() is called and no program stays behind."""
+    raise SystemExit("stopped")
+
+
 class Testbed:
     """A scratch folder with a cloud that keeps its port, and homes of devices."""
 
     def __init__(self, folder, profile="auth"):
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, stopped)
         self.folder = folder
         self.profile = profile
         self.research = () if profile in ("auth", "sealed") else ("--allow-research",)
