@@ -3,6 +3,7 @@
 # Every source file is found by its folder, so adding a file needs no edit here:
 #   proto/ common/ common/sql/ common/net/ -> libcore.a     common/agent/ -> libagent.a
 #   cloudd/ less main.c          -> libcloudd.a   tests/unit/test_*.c -> one program each
+#   tests/integration/: each .c file but cloud_peer.c, and each folder with a main.c -> one driver
 # B names the kind of build (plain, asan, fuzz); each has its own object folder.
 
 B       ?= plain
@@ -51,7 +52,9 @@ UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT_HELP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC  := $(wildcard tests/bench/bench_*.c)
-DRIVE_SRC  := $(wildcard tests/integration/*.c)
+DRIVE_HELP := tests/integration/cloud_peer.c
+DRIVE_SRC  := $(filter-out $(DRIVE_HELP),$(wildcard tests/integration/*.c))
+DRIVE_DIRS := $(patsubst %/main.c,%,$(wildcard tests/integration/*/main.c))
 ATTACK_HELP := tests/attack/words.c
 ATTACK_SRC := $(filter-out $(ATTACK_HELP),$(wildcard tests/attack/*.c))
 TABLE_SRC  := $(wildcard tests/reproduce/table_*.c)
@@ -62,7 +65,7 @@ PROGRAMS := build/cloudd build/sds build/sdr
 UNITS    := $(patsubst tests/unit/%.c,$(O)/unit/%,$(UNIT_SRC))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(BENCH_SRC))
-DRIVERS  := $(patsubst tests/integration/%.c,$(O)/drivers/%,$(DRIVE_SRC))
+DRIVERS  := $(patsubst tests/integration/%,$(O)/drivers/%,$(DRIVE_SRC:.c=) $(DRIVE_DIRS))
 ATTACKS  := $(patsubst tests/attack/%.c,$(O)/attack/%,$(ATTACK_SRC))
 TABLES   := $(patsubst tests/reproduce/%.c,$(O)/reproduce/%,$(TABLE_SRC))
 
@@ -109,10 +112,12 @@ $(O)/unit/%: $(O)/tests/unit/%.o $(call objs,$(UNIT_HELP)) $(LIBS)
 $(O)/fuzz/%: $(O)/tests/fuzz/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(if $(filter fuzz,$(B)),-fsanitize=fuzzer) -o $@ $^ $(CLOUD_LIBS) $(CORE_LIBS)
-$(O)/bench/%: $(O)/tests/bench/%.o $(LIBS)
+$(O)/bench/%: $(O)/tests/bench/%.o $(call objs,$(DRIVE_HELP)) $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(CLOUD_LIBS) $(CORE_LIBS)
-$(O)/drivers/%: $(O)/tests/integration/%.o $(LIBS)
+.SECONDEXPANSION: # so that a driver's name leads to its file, or to the files of its folder
+$(O)/drivers/%: $$(call objs,$$(wildcard tests/integration/$$*.c tests/integration/$$*/*.c)) \
+                $(call objs,$(DRIVE_HELP)) $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(CLOUD_LIBS) $(CORE_LIBS)
 $(O)/attack/%: $(O)/tests/attack/%.o $(call objs,$(ATTACK_HELP)) $(LIBS)

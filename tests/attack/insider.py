@@ -7,7 +7,7 @@ Mallory is enrolled and her program lies: she sends in alice's name, into alice'
 alice's negotiation further, asks for bob's packages and gives receipts for him. The operator has the
 cloud's folder with cloud.db and cloud.key: he reads waiting packages, and he makes one that alice
 never sent, with every key that his folder holds. At last the cloud itself is hostile from the first
-contact (tests/integration/hostile_cloud.c): it plays alice to bob with a key of its own, which bob
+contact (tests/integration/hostile_cloud/): it plays alice to bob with a key of its own, which bob
 can only notice if he knows hers. As a member of a set (insider_set.py) mallory forges to the other
 members, and when she was removed reads on. Success is a message read, shown or receipted that should
 not be.

@@ -1,6 +1,7 @@
 /*
- * cloud_peer.h - a device played by hand, for the programs cloud_*.c: blocking sockets,
- * the hop, and one function a step of the protocol. What should not happen ends the program.
+ * cloud_peer.h - a device played by hand, for the drivers of this folder and for benchmarks:
+ * blocking sockets, the hop, and one function a step of the protocol. What should not happen ends
+ * the program.
  */
 #ifndef INKPOST_TESTS_INTEGRATION_CLOUD_PEER_H
 #define INKPOST_TESTS_INTEGRATION_CLOUD_PEER_H
@@ -32,14 +33,14 @@
 #define CHECK(what)                                                                                \
     do {                                                                                           \
         if (!(what)) {                                                                             \
-            fprintf(stderr, "not ok: line %d: %s\n", __LINE__, #what);                             \
+            fprintf(stderr, "not ok: %s line %d: %s\n", __FILE__, __LINE__, #what);                \
             exit(1);                                                                               \
         }                                                                                          \
     } while (0)
 
-static struct addrinfo *address;
-static uint8_t cloud_key[KEY_BYTES];
-static uint8_t shared_frame[FRAME_MAX + 64]; /* one message is looked at at a time */
+extern struct addrinfo *address; /* of the cloud, from reach() */
+extern uint8_t cloud_key[KEY_BYTES];
+extern uint8_t shared_frame[FRAME_MAX + 64]; /* one message is looked at at a time */
 
 /* One device with one connection. */
 struct device {
@@ -51,369 +52,85 @@ struct device {
     size_t body_len;
 };
 
-static inline int64_t now_ms(void)
-{
-    struct timespec t;
+/* ---- sockets and frames ---- */
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static inline void device_init(struct device *d, const char *id)
-{
-    uint8_t seed[KEY_BYTES];
-
-    memset(d, 0, sizeof(*d));
-    text_copy(d->id, sizeof(d->id), id);
-    crypto_generichash(seed, sizeof(seed), (const uint8_t *)id, strlen(id), cloud_key, KEY_BYTES);
-    memcpy(d->key.secret_key, seed, KEY_BYTES);
-    CHECK(crypto_scalarmult_base(d->key.public_key, d->key.secret_key) == 0);
-    d->fd = -1;
-    d->frame = shared_frame;
-}
-
-static inline int dial(void)
-{
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-
-    CHECK(fd >= 0);
-    CHECK(connect(fd, address->ai_addr, address->ai_addrlen) == 0);
-    /* As the real devices do: else a second small frame waits for the first to be acknowledged. */
-    CHECK(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
-    return fd;
-}
-
-static inline void write_all(int fd, const uint8_t *p, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
-
-        if (n < 0)
-            return; /* the cloud has closed; what it said is still to be read */
-        p += n;
-        len -= (size_t)n;
-    }
-}
-
-/* 0 at the end of the stream or when the cloud reset it; -1 when nothing came in time. */
-static inline ssize_t read_some(int fd, uint8_t *p, size_t len)
-{
-    struct pollfd ready = {.fd = fd, .events = POLLIN};
-    ssize_t n;
-
-    if (poll(&ready, 1, WAIT_MS) <= 0)
-        return -1;
-    n = recv(fd, p, len, 0);
-    return n < 0 ? 0 : n;
-}
-
-/* One frame into d->frame; its length, or 0 when the cloud closed. */
-static inline size_t read_frame(struct device *d)
-{
-    size_t have = 0, total = 0;
-    ssize_t n;
-
-    for (;;) {
-        if (hop_frame_length(d->frame, have, FRAME_MAX, &total) == 0 && have == total)
-            return total;
-        n = read_some(d->fd, d->frame + have, (total > 0 ? total : FRAME_HEADER) - have);
-        CHECK(n >= 0);
-        if (n == 0)
-            return 0;
-        have += (size_t)n;
-    }
-}
-
-static inline void send_plain(int fd, const struct msg *m)
-{
-    uint8_t frame[1024];
-    struct wbuf head, body;
-
-    wbuf_init(&body, frame + FRAME_HEADER, sizeof(frame) - FRAME_HEADER);
-    msg_encode(m, &body);
-    CHECK(wbuf_err(&body) == 0);
-    wbuf_init(&head, frame, FRAME_HEADER);
-    wbuf_u32(&head, (uint32_t)(1 + body.len));
-    wbuf_u8(&head, (uint8_t)m->type);
-    write_all(fd, frame, FRAME_HEADER + body.len);
-}
-
-static inline void hello(struct device *d, struct noise_handshake *hs, uint8_t role,
-                         enum hop_mode mode)
-{
-    struct msg m = {.type = MSG_HOP_HELLO};
-    uint8_t noise[256];
-    size_t len;
-
-    d->fd = dial();
-    CHECK(hop_start_device(hs, mode, role, &d->key, cloud_key) == 0);
-    CHECK(noise_write(hs, NULL, 0, noise, sizeof(noise), &len) == 0);
-    m.u.hop_hello.version = PROTO_VERSION;
-    m.u.hop_hello.mode = (uint8_t)mode;
-    m.u.hop_hello.role = role;
-    m.u.hop_hello.noise = (struct blob){noise, len};
-    send_plain(d->fd, &m);
-}
-
-static inline void hop_up(struct device *d, uint8_t role, enum hop_mode mode)
-{
-    struct noise_handshake hs;
-    struct msg m;
-    uint8_t none[1];
-    size_t total, len;
-
-    hello(d, &hs, role, mode);
-    total = read_frame(d);
-    CHECK(total > FRAME_HEADER && d->frame[4] == MSG_HOP_REPLY);
-    CHECK(msg_decode(&m, MSG_HOP_REPLY, d->frame + FRAME_HEADER, total - FRAME_HEADER) == 0);
-    CHECK(noise_read(&hs, m.u.hop_reply.noise.p, m.u.hop_reply.noise.len, none, 0, &len) == 0);
-    CHECK(hop_finish(&hs, mode, &d->hop) == 0);
-}
-
-static inline void send_body(struct device *d, uint8_t type, const uint8_t *body, size_t len)
-{
-    size_t size = hop_frame_size((enum hop_mode)d->hop.mode, len);
-    uint8_t *frame = malloc(size);
-
-    CHECK(frame != NULL);
-    CHECK(hop_seal_frame(&d->hop, type, body, len, frame, size) == 0);
-    write_all(d->fd, frame, size);
-    free(frame);
-}
-
-static inline void send_msg(struct device *d, const struct msg *m)
-{
-    size_t cap = msg_encoded_max(m);
-    uint8_t *body = malloc(cap);
-    struct wbuf w;
-
-    CHECK(body != NULL);
-    wbuf_init(&w, body, cap);
-    msg_encode(m, &w);
-    CHECK(wbuf_err(&w) == 0);
-    send_body(d, (uint8_t)m->type, body, w.len);
-    free(body);
-}
-
-/* The next message, whatever it is; 0 when the cloud closed. */
-static inline uint8_t next(struct device *d, struct msg *m)
-{
-    size_t total = read_frame(d);
-    uint8_t type;
-
-    if (total == 0)
-        return 0;
-    CHECK(hop_open_frame(&d->hop, d->frame, total, &type, &d->body, &d->body_len) == 0);
-    CHECK(msg_decode(m, type, d->body, d->body_len) == 0);
-    return type;
-}
-
-static inline void expect(struct device *d, struct msg *m, enum msg_type type)
-{
-    uint8_t got = next(d, m);
-
-    if (got == MSG_ERROR)
-        fprintf(stderr, "%s got ERROR %s\n", d->id, reason_name(m->u.error.reason));
-    if (got != type)
-        fprintf(stderr, "%s got %s, not %s\n", d->id, msg_name(got), msg_name((uint8_t)type));
-    CHECK(got == type);
-}
-
-static inline void expect_error(struct device *d, unsigned reason)
-{
-    struct msg m;
-
-    CHECK(next(d, &m) == MSG_ERROR);
-    if (m.u.error.reason != reason)
-        fprintf(stderr, "got %s, not %s\n", reason_name(m.u.error.reason), reason_name(reason));
-    CHECK(m.u.error.reason == reason);
-    CHECK(next(d, &m) == 0);
-    close(d->fd);
-}
-
-static inline void expect_hop_refused(struct device *d, unsigned reason)
-{
-    size_t total = read_frame(d);
-    struct msg m;
-
-    CHECK(total > FRAME_HEADER && d->frame[4] == MSG_HOP_REFUSED);
-    CHECK(msg_decode(&m, MSG_HOP_REFUSED, d->frame + FRAME_HEADER, total - FRAME_HEADER) == 0);
-    CHECK(m.u.hop_refused.reason == reason);
-    CHECK(read_frame(d) == 0);
-    close(d->fd);
-}
-
-static inline void send_attach(struct device *d)
-{
-    struct msg m = {.type = MSG_ATTACH};
-    struct offer o;
-
-    offer_local(&o, 0);
-    memcpy(m.u.attach.id, d->id, sizeof(m.u.attach.id));
-    m.u.attach.profiles = o.profiles;
-    m.u.attach.suites = o.suites;
-    m.u.attach.codecs = o.codecs;
-    send_msg(d, &m);
-}
-
-static inline void attach(struct device *d, uint8_t role, enum hop_mode mode)
-{
-    struct msg m;
-
-    hop_up(d, role, mode);
-    send_attach(d);
-    expect(d, &m, MSG_ATTACHED);
-    CHECK(m.u.attached.enrolment > 0 && m.u.attached.retention == RETENTION_DAYS);
-}
-
-static inline void send_token(struct device *d, const char *token)
-{
-    struct msg m = {.type = MSG_ENROL_TOKEN};
-
-    hop_up(d, ROLE_ENROL, HOP_SEALED);
-    memcpy(m.u.enrol_token.id, d->id, sizeof(m.u.enrol_token.id));
-    CHECK(text_unhex(m.u.enrol_token.token, TOKEN_BYTES, token) == 0);
-    send_msg(d, &m);
-}
-
-/* Send the scan as the body of an enrolment that claims the id `claimed`. */
-static inline void send_scan(struct device *d, const struct pgm_view *scan, const char *claimed)
-{
-    struct msg inner = {.type = MSG_ENROL_BODY}, m = {.type = MSG_ENROL_REQUEST};
-    size_t cap = ENROL_SEALED_MAX, len;
-    uint8_t *sealed = malloc(cap);
-    struct offer o;
-
-    CHECK(sealed != NULL);
-    text_copy(inner.u.enrol_body.id, sizeof(inner.u.enrol_body.id), claimed);
-    randombytes_buf(inner.u.enrol_body.dev, KEY_BYTES);
-    inner.u.enrol_body.width = (uint16_t)scan->width;
-    inner.u.enrol_body.height = (uint16_t)scan->height;
-    inner.u.enrol_body.pixels = (struct blob){scan->pixels, (size_t)scan->width * scan->height};
-    CHECK(body_seal(&inner, cloud_key, sealed, cap, &len) == 0);
-    offer_local(&o, 0);
-    m.u.enrol_request.profiles = o.profiles;
-    m.u.enrol_request.suites = o.suites;
-    m.u.enrol_request.codecs = o.codecs;
-    m.u.enrol_request.sealed = (struct blob){sealed, len};
-    send_msg(d, &m);
-    free(sealed);
-}
-
-/* The canonical PGM at path, in static memory. */
-static inline struct pgm_view load_scan(const char *path)
-{
-    static uint8_t bytes[PGM_MAX];
-    struct pgm_view v;
-    FILE *f = fopen(path, "rb");
-    size_t n;
-
-    CHECK(f != NULL);
-    n = fread(bytes, 1, sizeof(bytes), f);
-    fclose(f);
-    CHECK(pgm_parse(bytes, n, &v) == 0);
-    return v;
-}
-
-static inline void send_open(struct device *d, const char *peer, uint64_t request)
-{
-    struct msg m = {.type = MSG_OPEN};
-    struct offer o;
-
-    offer_local(&o, 0);
-    m.u.open.request = request;
-    text_copy(m.u.open.peer, sizeof(m.u.open.peer), peer);
-    m.u.open.profiles = o.profiles;
-    m.u.open.suites = o.suites;
-    m.u.open.codecs = o.codecs;
-    send_msg(d, &m);
-}
-
-/* PEER and SALT into terms; returns the peer's key. */
-static inline void take_salt(struct device *d, struct neg_terms *t, uint8_t peer_key[KEY_BYTES])
-{
-    uint8_t plain[512];
-    struct msg m, inner;
-
-    memset(t, 0, sizeof(*t));
-    expect(d, &m, MSG_PEER);
-    memcpy(peer_key, m.u.peer.key, KEY_BYTES);
-    CHECK(body_open(&inner, MSG_PAIR_BODY, &m.u.peer.sealed, &d->key, plain, sizeof(plain)) == 0);
-    CHECK(strcmp(inner.u.pair_body.to, d->id) == 0);
-    keybuf_set(&t->shk, inner.u.pair_body.shk.p, inner.u.pair_body.shk.len);
-    expect(d, &m, MSG_SALT);
-    CHECK(body_open(&inner, MSG_SALT_BODY, &m.u.salt.sealed, &d->key, plain, sizeof(plain)) == 0);
-    CHECK(memcmp(inner.u.salt_body.negotiation, m.u.salt.negotiation, NEG_ID_BYTES) == 0);
-    memcpy(t->negotiation, m.u.salt.negotiation, NEG_ID_BYTES);
-    memcpy(t->cloud, cloud_key, KEY_BYTES);
-    memcpy(t->initiator, m.u.salt.initiator, sizeof(t->initiator));
-    memcpy(t->responder, m.u.salt.responder, sizeof(t->responder));
-    t->i_offer = (struct offer){m.u.salt.i_profiles, m.u.salt.i_suites, m.u.salt.i_codecs};
-    t->r_offer = (struct offer){m.u.salt.r_profiles, m.u.salt.r_suites, m.u.salt.r_codecs};
-    t->allowed = m.u.salt.allowed;
-    t->choice = (struct choice){m.u.salt.profile, m.u.salt.suite, m.u.salt.codec};
-    memcpy(t->salt, inner.u.salt_body.salt, KEY_BYTES);
-    keybuf_set(&t->sk, inner.u.salt_body.sk.p, inner.u.salt_body.sk.len);
-}
-
-/* Step 2: the request for these terms, with the Noise message `noise`. */
-static inline void send_request(struct device *d, const struct neg_terms *t,
-                                const struct blob *noise)
-{
-    struct msg m = {.type = MSG_NEG_REQUEST};
-    uint8_t sealed[NEG_SEALED_MAX];
-    size_t len;
-
-    memcpy(m.u.neg_request.negotiation, t->negotiation, NEG_ID_BYTES);
-    CHECK(neg_body_seal(t, cloud_key, sealed, &len) == 0);
-    m.u.neg_request.sealed = (struct blob){sealed, len};
-    m.u.neg_request.noise = *noise;
-    send_msg(d, &m);
-}
-
-/* Steps 3 and 4 at the responder. */
-static inline void answer(struct device *d, const struct neg_terms *t, const uint8_t *peer,
-                          struct session_keys *keys)
-{
-    struct msg m, out = {.type = MSG_NEG_ANSWER};
-    uint8_t noise[256], sealed[NEG_SEALED_MAX], none[1];
-    struct noise_handshake hs;
-    size_t n, len;
-
-    expect(d, &m, MSG_NEG_FORWARD);
-    CHECK(neg_body_check(t, &m.u.neg_forward.sealed, &d->key) == 0);
-    CHECK(neg_noise_start(&hs, t, 0, &d->key, peer) == 0);
-    CHECK(noise_read(&hs, m.u.neg_forward.noise.p, m.u.neg_forward.noise.len, none, 0, &n) == 0);
-    CHECK(noise_write(&hs, NULL, 0, noise, sizeof(noise), &n) == 0);
-    CHECK(neg_session_keys(&hs, keys) == 0);
-    memcpy(out.u.neg_answer.negotiation, t->negotiation, NEG_ID_BYTES);
-    CHECK(neg_body_seal(t, cloud_key, sealed, &len) == 0);
-    out.u.neg_answer.sealed = (struct blob){sealed, len};
-    out.u.neg_answer.noise = (struct blob){noise, n};
-    send_msg(d, &out);
-}
-
-/* All that d sent before is in the store when this returns: T of nobody is looked up behind it. */
-static inline void barrier(struct device *d)
-{
-    struct msg m = {.type = MSG_NEG_ANSWER};
-
-    send_msg(d, &m);
-    expect(d, &m, MSG_NEG_REJECT);
-    CHECK(m.u.neg_reject.reason == REASON_STALE);
-}
+int64_t now_ms(void); /* of the monotonic clock */
 
 /* Find the cloud. */
-static inline void reach(const char *where)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    char host[HOST_MAX + 1], port[8];
-    uint16_t p;
+void reach(const char *where);
 
-    CHECK(text_host_port(where, host, &p) == 0);
-    snprintf(port, sizeof(port), "%u", p);
-    CHECK(getaddrinfo(host, port, &hints, &address) == 0);
-}
+/* A connection to it. */
+int dial(void);
+
+void write_all(int fd, const uint8_t *p, size_t len);
+
+/* 0 at the end of the stream or when the cloud reset it; -1 when nothing came in time. */
+ssize_t read_some(int fd, uint8_t *p, size_t len);
+
+/* One frame into d->frame; its length, or 0 when the cloud closed. */
+size_t read_frame(struct device *d);
+
+/* ---- the hop ---- */
+
+/* A device that is not connected; its key follows from the id and the cloud's key. */
+void device_init(struct device *d, const char *id);
+
+/* A message of the handshake, not sealed. */
+void send_plain(int fd, const struct msg *m);
+
+/* Connect and say HOP_HELLO. */
+void hello(struct device *d, struct noise_handshake *hs, uint8_t role, enum hop_mode mode);
+
+/* Connect, up to the end of the handshake. */
+void hop_up(struct device *d, uint8_t role, enum hop_mode mode);
+
+/* A message with a body that need not be one of its type. */
+void send_body(struct device *d, uint8_t type, const uint8_t *body, size_t len);
+
+void send_msg(struct device *d, const struct msg *m);
+
+/* The next message, whatever it is; 0 when the cloud closed. */
+uint8_t next(struct device *d, struct msg *m);
+
+/* The next message, which is of this type. */
+void expect(struct device *d, struct msg *m, enum msg_type type);
+
+/* The cloud refuses for this reason and closes: behind the handshake, and before. */
+void expect_error(struct device *d, unsigned reason);
+void expect_hop_refused(struct device *d, unsigned reason);
+
+/* ---- attached, enrolled ---- */
+
+void send_attach(struct device *d);
+
+/* Connect, up to ATTACHED. */
+void attach(struct device *d, uint8_t role, enum hop_mode mode);
+
+/* Connect and say ENROL_TOKEN; the token in hex. */
+void send_token(struct device *d, const char *token);
+
+/* Send the scan as the body of an enrolment that claims the id `claimed`. */
+void send_scan(struct device *d, const struct pgm_view *scan, const char *claimed);
+
+/* The canonical PGM at path, in static memory. */
+struct pgm_view load_scan(const char *path);
+
+/* ---- a negotiation ---- */
+
+/* Step 1, from the initiator. */
+void send_open(struct device *d, const char *peer, uint64_t request);
+
+/* PEER and SALT into terms, and the peer's key. */
+void take_salt(struct device *d, struct neg_terms *t, uint8_t peer_key[KEY_BYTES]);
+
+/* Step 2: the request for these terms, with the Noise message `noise`. */
+void send_request(struct device *d, const struct neg_terms *t, const struct blob *noise);
+
+/* Steps 3 and 4 at the responder. */
+void answer(struct device *d, const struct neg_terms *t, const uint8_t *peer,
+            struct session_keys *keys);
+
+/* All that d sent before is in the store when this returns: T of nobody is looked up behind it. */
+void barrier(struct device *d);
 
 #endif
