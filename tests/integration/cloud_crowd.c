@@ -9,15 +9,7 @@
 
 #include "cloudd/store.h"
 #include "cloudd/token.h"
-#include "tests/integration/cloud_peer.h"
-
-static void name_device(struct device *d, unsigned i)
-{
-    char id[ID_MAX + 1];
-
-    snprintf(id, sizeof(id), "device-%06u", i);
-    device_init(d, id);
-}
+#include "tests/integration/cloud_packages.h"
 
 static void run(struct store *s, struct store_op *op)
 {
