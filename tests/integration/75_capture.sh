@@ -48,10 +48,14 @@ flow() {
         fail "send"
 }
 
-# The confirmation is looked up at the cloud, and may come when the message is receipted.
+# The confirmation is looked up at the cloud: it may come after the message, or not at all when
+# alice is gone by then.
 first_flow() {
     flow "$@"
-    wait_for "the confirmation" grep -q "session with alice confirmed" "$work/bob.err"
+    for _ in $(seq 20); do
+        ! grep -q "session with alice confirmed" "$work/bob.err" || break
+        sleep 0.05
+    done
     stop "$bob"
 }
 
@@ -68,10 +72,6 @@ exits 1 "--hop open is for research only" "$sds" send --home "$work/nobody" --to
     --cover "$cover" --hop open --allow-research x
 capture clear first_flow --hop clear
 seen=$(names clear 0)
-case $seen in
-*" NEG_CONFIRM "*) ;;
-*) fail "no NEG_CONFIRM to bob: $seen" ;;
-esac
 expect "bob's connection" "${seen/NEG_CONFIRM /}" \
     "HOP_HELLO HOP_REPLY ATTACH ATTACHED PEER SALT NEG_FORWARD NEG_ANSWER PACKAGE RECEIPT"
 alice=$(names clear 1)
@@ -127,5 +127,6 @@ for stream in 0 1; do
     seen=$(names sealed $stream | tr ' ' '\n' | grep . | sort -u | tr '\n' ' ')
     [ "$seen" = "HOP_HELLO HOP_REPLY SEALED " ] || fail "a sealed hop shows: $seen"
 done
-! grep -aqE "seen on the wire|alice|bob" "$work/sealed.pcap" || fail "a sealed hop shows names or messages"
+# no shorter word: "bob" is in every twentieth megabyte of random bytes
+! grep -aqE "seen on the wire|alice" "$work/sealed.pcap" || fail "a sealed hop shows names or messages"
 ok "a sealed hop: handshake and envelopes only"
