@@ -152,6 +152,11 @@ static void on_judged(struct job *job)
     struct conn *c = server_worked(s->srv, job);
     const struct neg_terms *t = &s->rec.terms;
 
+    if (s->type == MSG_NEG_CONFIRM && s->verdict == VERDICT_REPEAT) {
+        confirmed(s);
+        step_free(s);
+        return;
+    }
     if (c == NULL || s->verdict == VERDICT_UNKNOWN) {
         if (c != NULL)
             tell_unknown(c, s, REASON_STALE);
@@ -163,9 +168,7 @@ static void on_judged(struct job *job)
         advance(c, s);
         return;
     }
-    if (s->type == MSG_NEG_CONFIRM && s->verdict == VERDICT_REPEAT)
-        confirmed(s);
-    else if (s->verdict == VERDICT_REPEAT)
+    if (s->verdict == VERDICT_REPEAT)
         send_due(s);
     else if (s->verdict == VERDICT_WRONG)
         reject_all(s, s->type == MSG_NEG_REQUEST ? REASON_CHECK_FAILED : s->reason);
@@ -180,7 +183,8 @@ static void on_found(struct store_op *op)
     struct conn *c = server_completed(s->srv, op);
 
     s->found = op;
-    if (c != NULL && op->result == STORE_OK) {
+    /* A confirmation is the initiator's last word: it may have left since. */
+    if ((c != NULL || s->type == MSG_NEG_CONFIRM) && op->result == STORE_OK) {
         s->job = (struct job){.run = neg_judge, .done = on_judged, .ctx = s};
         server_work(s->srv, c, &s->job);
         return;
