@@ -91,7 +91,8 @@ class Cloud(Server):
 
     def start(self):
         self.launch([self.program, "run", "--home", str(self.folder / "home"), "--listen",
-                     "127.0.0.1:0", "--mailbox-packages", "1000000"], subprocess.PIPE)
+                     "127.0.0.1:0", "--mailbox-packages", "1000000", "--stranger-rate", "1000000"],
+                    subprocess.PIPE)
         line = self.process.stdout.readline().decode()
         if not line.startswith("listening "):
             raise SystemExit(f"bench-peers: cloudd does not listen:\n{self.said()}")
