@@ -20,7 +20,7 @@
 #define KEEPALIVE_IDLE_S  60
 #define KEEPALIVE_EVERY_S 20
 #define KEEPALIVE_COUNT   3
-#define READ_ONCE         65536 /* bytes from the socket at a time */
+#define READ_TURN         12288 /* bytes read in one turn of the loop, if a frame needs no more */
 
 const char *role_name(unsigned role)
 {
@@ -85,15 +85,19 @@ static void set_socket_options(evutil_socket_t fd)
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct conn *c = arg;
+    size_t rest;
 
     server_turn(c->srv);
     if (c->state == CONN_CLOSING) {
         evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
         return;
     }
-    /* Who has not said who it is gets no more room than it needs. */
-    if (c->state == CONN_SEND || c->state == CONN_RECV)
-        gulp(bev, READ_ONCE);
+    /* Who has not said who it is gets no more room than it needs; and who has, about a package a
+     * turn, for others wait their turn. */
+    if (c->state == CONN_SEND || c->state == CONN_RECV) {
+        rest = conn_rest(c);
+        gulp(bev, rest > READ_TURN ? rest : READ_TURN);
+    }
     conn_read(c);
 }
 
@@ -160,7 +164,6 @@ static int conn_start(struct conn *c, evutil_socket_t fd)
         return ERR_NOMEM;
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
     bufferevent_setwatermark(c->bev, EV_READ, FRAME_HEADER, 0);
-    bufferevent_set_max_single_read(c->bev, READ_ONCE);
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);
     return 0;
 }

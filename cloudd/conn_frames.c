@@ -109,13 +109,29 @@ static void take_frame(struct conn *c, uint8_t *frame, size_t total)
     dispatch(c, type, &body);
 }
 
+/* The size of the frame at the head of the buffer, by its header. ERR_NEED_MORE, and what
+ * hop_frame_length() says of a wrong one. */
+static int head_frame(const struct conn *c, struct evbuffer *in, size_t *total)
+{
+    uint8_t head[FRAME_HEADER];
+    ev_ssize_t have = evbuffer_copyout(in, head, sizeof(head));
+
+    return hop_frame_length(head, have > 0 ? (size_t)have : 0, length_cap(c), total);
+}
+
+size_t conn_rest(const struct conn *c)
+{
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+    size_t total, have = evbuffer_get_length(in);
+
+    return head_frame(c, in, &total) == 0 && total > have ? total - have : 0;
+}
+
 /* The size of the frame at the head of the buffer, or 0 when it is not all there yet. */
 static size_t next_frame(struct conn *c, struct evbuffer *in)
 {
-    uint8_t head[FRAME_HEADER];
     size_t total, want = FRAME_HEADER;
-    ev_ssize_t have = evbuffer_copyout(in, head, sizeof(head));
-    int err = hop_frame_length(head, have > 0 ? (size_t)have : 0, length_cap(c), &total);
+    int err = head_frame(c, in, &total);
 
     if (err != 0 && err != ERR_NEED_MORE) {
         refuse(c, err);

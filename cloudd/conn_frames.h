@@ -4,6 +4,9 @@
 
 #include "cloudd/conn.h"
 
+/* Bytes that the frame at the head of the input buffer still lacks; 0 when there is none, or when
+ * its length is wrong. */
+size_t conn_rest(const struct conn *c);
 /* Take every whole frame out of the input buffer and handle it. */
 void conn_read(struct conn *c);
 

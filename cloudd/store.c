@@ -15,6 +15,8 @@
 
 /* Bodies in one transaction, in bytes: bounds the log, and how long a read waits behind writes. */
 #define BATCH_BYTES (4u << 20)
+/* Completions in one turn of the loop. Each may let its connection go on, with a package more. */
+#define COMPLETE_AT_ONCE 8
 
 struct queue {
     struct store_op *first, *last;
@@ -157,13 +159,15 @@ int store_notify_fd(const struct store *s)
 
 void store_complete(struct store *s)
 {
-    struct queue done;
+    struct queue done = {NULL, NULL};
     struct store_op *op;
 
     bell_clear(s->bell);
     pthread_mutex_lock(&s->lock);
-    done = s->finished;
-    s->finished = (struct queue){NULL, NULL};
+    for (int n = 0; n < COMPLETE_AT_ONCE && s->finished.first != NULL; n++)
+        push(&done, pop(&s->finished));
+    if (s->finished.first != NULL)
+        bell_ring(s->bell);
     pthread_mutex_unlock(&s->lock);
     while ((op = pop(&done)) != NULL)
         if (op->done != NULL)

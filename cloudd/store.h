@@ -362,7 +362,7 @@ int store_set_page_limit(struct store *s, unsigned pages);
 uint64_t store_commits(const struct store *s);
 
 /* Start the writer thread. notify_fd() becomes readable when completions wait; then the loop calls
- * store_complete(), which runs done() for each. */
+ * store_complete(), which runs done() for some of them; while there are more, it stays readable. */
 int store_start(struct store *s);
 int store_notify_fd(const struct store *s);
 void store_complete(struct store *s);
