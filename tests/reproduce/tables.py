@@ -288,7 +288,8 @@ def table_5(found):
                     [f"see {elsewhere[n]}", ""])
         lines.append([n, feature, "yes", *measured])
     named = {n for _, names in printed.FEATURES for n in names}
-    for name in dict.fromkeys(r["attack"] for r in found if r["attack"] not in named):
+    others = (r["attack"] for r in found if r["profile"] in ("paper", "auth"))
+    for name in dict.fromkeys(name for name in others if name not in named):
         lines.append(["", name, "not in the table", verdict(found, (name,), "paper"),
                       verdict(found, (name,), "auth")])
     text = [table(["", "feature", "printed", "measured, `paper`", "measured, `auth`"], lines, 5)]
