@@ -15,6 +15,8 @@
 #include "common/err.h"
 #include "tests/unit/store_fixture.h"
 
+#include "common/sql/sql.h"
+
 static void open_store(struct fix *f)
 {
     char why[200];
@@ -259,4 +261,19 @@ uint64_t fix_mailbox(struct store *s, const char *id, uint64_t *bytes)
         }
     store_op_free(op);
     return packages;
+}
+
+int64_t fix_ask(const struct fix *f, const char *text)
+{
+    struct sql_query q;
+    struct sql *db;
+    int64_t v = -1;
+
+    assert_int_equal(sql_open(&db, f->path, NULL, 0), 0);
+    sql_ask(&q, db, text);
+    if (sql_row(&q))
+        v = sql_get_i64(&q);
+    assert_int_equal(sql_end(&q), 0);
+    sql_close(db);
+    return v;
 }

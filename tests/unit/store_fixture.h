@@ -51,4 +51,7 @@ void fix_free(struct store_op *op);
 /* Packages in the mailbox, by its counters; bytes may be NULL. */
 uint64_t fix_mailbox(struct store *s, const char *id, uint64_t *bytes);
 
+/* The number that the file itself gives, read by a second connection; -1 when there is no row. */
+int64_t fix_ask(const struct fix *f, const char *text);
+
 #endif

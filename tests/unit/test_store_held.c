@@ -51,22 +51,6 @@ static unsigned fill(struct store *s, const char *sender, uint64_t from, uint64_
     return n;
 }
 
-/* A number that the file itself gives, read by a second connection. */
-static int64_t ask(const struct fix *f, const char *text)
-{
-    struct sql_query q;
-    struct sql *db;
-    int64_t v = -1;
-
-    assert_int_equal(sql_open(&db, f->path, NULL, 0), 0);
-    sql_ask(&q, db, text);
-    if (sql_row(&q))
-        v = sql_get_i64(&q);
-    assert_int_equal(sql_end(&q), 0);
-    sql_close(db);
-    return v;
-}
-
 static void tell(const struct fix *f, const char *text)
 {
     struct sql *db;
@@ -95,7 +79,7 @@ static void expect_counts_true(const struct fix *f)
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        assert_int_equal(ask(f, wrong[i]), 0);
+        assert_int_equal(fix_ask(f, wrong[i]), 0);
 }
 
 static void share__of_what_others_leave__always_leaves_some(void **state)
@@ -226,11 +210,11 @@ static void counts__after_any_mixture__are_what_is_there(void **state)
             fix_expect(f->s, expire(FIX_NOW + 1, 0), STORE_OK, REASON_NONE);
     }
     expect_counts_true(f);
-    assert_true(ask(f, "SELECT COUNT(*) FROM receipts") > 0);
+    assert_true(fix_ask(f, "SELECT COUNT(*) FROM receipts") > 0);
     fix_expect(f->s, expire(0, FIX_NOW + 1), STORE_OK, REASON_NONE);
     fix_reopen(f);
     expect_counts_true(f);
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM receipts"), 0);
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM receipts"), 0);
 }
 
 static void receipts__older_than_the_limit__go_and_others_stay(void **state)
@@ -292,13 +276,13 @@ static void streams__invented_without_end__the_oldest_go(void **state)
         op->now = FIX_NOW + i;
         fix_expect(f->s, op, STORE_OK, REASON_NONE);
     }
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM streams WHERE receiver = 'cat'"), 14);
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM streams WHERE receiver = 'bob'"),
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM streams WHERE receiver = 'cat'"), 14);
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM streams WHERE receiver = 'bob'"),
                      STORE_STREAMS_MAX);
     /* 262 were made for bob: the first six are gone, the last is there */
-    assert_int_equal(ask(f, "SELECT MIN(used_at) FROM streams WHERE receiver = 'bob'"),
+    assert_int_equal(fix_ask(f, "SELECT MIN(used_at) FROM streams WHERE receiver = 'bob'"),
                      FIX_NOW + 7);
-    assert_int_equal(ask(f, "SELECT MAX(used_at) FROM streams WHERE receiver = 'bob'"),
+    assert_int_equal(fix_ask(f, "SELECT MAX(used_at) FROM streams WHERE receiver = 'bob'"),
                      FIX_NOW + STORE_STREAMS_MAX + 19);
 }
 
@@ -324,8 +308,8 @@ static void migration__from_the_first_version__counts_what_is_there(void **state
             "PRAGMA user_version = 1");
     fix_reopen(f);
     expect_counts_true(f);
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM held"), 5); /* all, bob, and three senders */
-    assert_true(ask(f, "SELECT MIN(kept_at) FROM receipts") > FIX_NOW);
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM held"), 5); /* all, bob, and three senders */
+    assert_true(fix_ask(f, "SELECT MIN(kept_at) FROM receipts") > FIX_NOW);
 }
 
 int main(void)

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "common/sql/sql.h"
 #include "tests/unit/store_fixture.h"
 
 #define MANY 1000000
@@ -79,33 +78,19 @@ static void expect_kept(struct fix *f, const char *indices)
     store_op_free(op);
 }
 
-static int64_t ask(const struct fix *f, const char *text)
-{
-    struct sql_query q;
-    struct sql *db;
-    int64_t v = -1;
-
-    assert_int_equal(sql_open(&db, f->path, NULL, 0), 0);
-    sql_ask(&q, db, text);
-    if (sql_row(&q))
-        v = sql_get_i64(&q);
-    assert_int_equal(sql_end(&q), 0);
-    sql_close(db);
-    return v;
-}
-
 static void expect_counts_true(const struct fix *f)
 {
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM kept_counts c WHERE receiver <> '' AND"
-                            " (packages <> (SELECT COUNT(*) FROM kept k WHERE k.receiver ="
-                            " c.receiver) OR bytes <> (SELECT COALESCE(SUM(bytes), 0) FROM kept k"
-                            " WHERE k.receiver = c.receiver))"),
+    assert_int_equal(fix_ask(f,
+                             "SELECT COUNT(*) FROM kept_counts c WHERE receiver <> '' AND"
+                             " (packages <> (SELECT COUNT(*) FROM kept k WHERE k.receiver ="
+                             " c.receiver) OR bytes <> (SELECT COALESCE(SUM(bytes), 0) FROM kept k"
+                             " WHERE k.receiver = c.receiver))"),
                      0);
-    assert_int_equal(ask(f, "SELECT (SELECT packages FROM kept_counts WHERE receiver = '') -"
-                            " (SELECT COUNT(*) FROM kept)"),
+    assert_int_equal(fix_ask(f, "SELECT (SELECT packages FROM kept_counts WHERE receiver = '') -"
+                                " (SELECT COUNT(*) FROM kept)"),
                      0);
-    assert_int_equal(ask(f, "SELECT (SELECT bytes FROM kept_counts WHERE receiver = '') -"
-                            " (SELECT COALESCE(SUM(length(body)), 0) FROM kept)"),
+    assert_int_equal(fix_ask(f, "SELECT (SELECT bytes FROM kept_counts WHERE receiver = '') -"
+                                " (SELECT COALESCE(SUM(length(body)), 0) FROM kept)"),
                      0);
 }
 
@@ -288,9 +273,9 @@ static void page_limit__short_of_room__kept_go_before_a_package_is_refused(void 
         row = enqueue(f, "ann", i, 40000);
         receipt(f, row, "ann", i, RECEIPT_VERIFIED);
     }
-    kept = (uint64_t)ask(f, "SELECT COUNT(*) FROM kept");
+    kept = (uint64_t)fix_ask(f, "SELECT COUNT(*) FROM kept");
     assert_in_range(kept, 10, 60);
-    assert_int_equal(ask(f, "SELECT MAX(idx) FROM kept"), 99);
+    assert_int_equal(fix_ask(f, "SELECT MAX(idx) FROM kept"), 99);
     expect_counts_true(f);
     for (;; i++) { /* and at last what waits is all there is */
         op = fix_enqueue("ann", "bob", i, 40000, 0);
@@ -335,7 +320,7 @@ static void full_disk__kept_go_and_packages_are_still_taken(void **state)
     }
     assert_int_equal(refused, 0);
     assert_int_equal(fix_mailbox(f.s, "bob", NULL), 0);
-    assert_true(ask(&f, "SELECT COUNT(*) FROM kept") > 0);
+    assert_true(fix_ask(&f, "SELECT COUNT(*) FROM kept") > 0);
     expect_counts_true(&f);
     fix_disk_close(&f);
 }
@@ -462,7 +447,7 @@ static void counts__after_any_mixture__are_what_is_kept(void **state)
         if (i == 200)
             fix_expect(f->s, fix_revoke("cat"), STORE_OK, REASON_NONE);
     }
-    assert_true(ask(f, "SELECT COUNT(*) FROM kept") > 0);
+    assert_true(fix_ask(f, "SELECT COUNT(*) FROM kept") > 0);
     expect_counts_true(f);
 }
 

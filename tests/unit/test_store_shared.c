@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "common/sql/sql.h"
 #include "tests/unit/store_fixture.h"
 
 #define COMMON_BYTES 5000
@@ -70,29 +69,14 @@ static void receipt(struct fix *f, uint64_t row, const char *to, uint64_t index,
     fix_expect(f->s, op, STORE_OK, REASON_NONE);
 }
 
-static int64_t ask(const struct fix *f, const char *text)
-{
-    struct sql_query q;
-    struct sql *db;
-    int64_t v = -1;
-
-    assert_int_equal(sql_open(&db, f->path, NULL, 0), 0);
-    sql_ask(&q, db, text);
-    if (sql_row(&q))
-        v = sql_get_i64(&q);
-    assert_int_equal(sql_end(&q), 0);
-    sql_close(db);
-    return v;
-}
-
 static int64_t commons(const struct fix *f)
 {
-    return ask(f, "SELECT COUNT(*) FROM commons");
+    return fix_ask(f, "SELECT COUNT(*) FROM commons");
 }
 
 static int64_t store_bytes(const struct fix *f)
 {
-    return ask(f, "SELECT bytes FROM held WHERE receiver = '' AND sender = ''");
+    return fix_ask(f, "SELECT bytes FROM held WHERE receiver = '' AND sender = ''");
 }
 
 /* This is the member's part with this common part behind it. */
@@ -130,7 +114,7 @@ static void set__to_three__stored_once_and_whole_for_each(void **state)
         rows[i] = put(f, members[i], i, 1);
     fix_reopen(f);
     assert_int_equal(commons(f), 1);
-    assert_int_equal(ask(f, "SELECT SUM(length(body)) FROM packages"), 3 * PART_BYTES);
+    assert_int_equal(fix_ask(f, "SELECT SUM(length(body)) FROM packages"), 3 * PART_BYTES);
     assert_int_equal(store_bytes(f), 3 * SHARED_BYTES - 2 * COMMON_BYTES);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(fix_mailbox(f->s, members[i], &bytes), 1);
@@ -191,7 +175,7 @@ static void damaged__sent_again__is_whole_for_all(void **state)
     struct store_op *op = fix_receipt(row, "ann", "bob", 0, RECEIPT_REJECTED);
 
     put(f, "cat", 0, 1);
-    ask(f, "UPDATE commons SET body = zeroblob(length(body))");
+    fix_ask(f, "UPDATE commons SET body = zeroblob(length(body))");
     op->u.receipt.receipt.digest[0] ^= 1; /* of the copy that bob got */
     fix_expect(f->s, op, STORE_OK, REASON_NONE);
     put(f, "bob", 0, 1);
@@ -217,7 +201,7 @@ static void kept__of_each_member__whole_until_the_last_is_gone(void **state)
 
     for (size_t i = 0; i < 3; i++)
         receipt(f, put(f, members[i], i, 1), members[i], i, i < 2);
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM packages"), 0);
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM packages"), 0);
     assert_int_equal(store_bytes(f), 0);
     assert_int_equal(commons(f), 1);
     for (size_t i = 0; i < 3; i++) {
@@ -285,15 +269,15 @@ static void counts__after_any_mixture__are_what_is_stored(void **state)
         }
     }
     assert_int_equal(store_bytes(f),
-                     ask(f, "SELECT SUM(bytes) - (SELECT SUM(n * bytes) FROM (SELECT"
-                            " (SELECT COUNT(*) FROM packages WHERE common = c.number) - 1 AS n,"
-                            " bytes FROM commons c) WHERE n > 0) FROM packages"));
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM commons WHERE number NOT IN"
-                            " (SELECT common FROM packages) AND number NOT IN"
-                            " (SELECT common FROM kept)"),
+                     fix_ask(f, "SELECT SUM(bytes) - (SELECT SUM(n * bytes) FROM (SELECT"
+                                " (SELECT COUNT(*) FROM packages WHERE common = c.number) - 1 AS n,"
+                                " bytes FROM commons c) WHERE n > 0) FROM packages"));
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM commons WHERE number NOT IN"
+                                " (SELECT common FROM packages) AND number NOT IN"
+                                " (SELECT common FROM kept)"),
                      0);
-    assert_int_equal(ask(f, "SELECT (SELECT bytes FROM kept_counts WHERE receiver = '') -"
-                            " (SELECT SUM(bytes) FROM kept)"),
+    assert_int_equal(fix_ask(f, "SELECT (SELECT bytes FROM kept_counts WHERE receiver = '') -"
+                                " (SELECT SUM(bytes) FROM kept)"),
                      0);
 }
 

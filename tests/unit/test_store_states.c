@@ -74,30 +74,14 @@ static struct store_op *package(uint64_t index, uint8_t variant)
     return op;
 }
 
-/* A number that the file itself gives; -1 when there is no row. */
-static int64_t ask(const struct fix *f, const char *text)
-{
-    struct sql_query q;
-    struct sql *db;
-    int64_t v = -1;
-
-    assert_int_equal(sql_open(&db, f->path, NULL, 0), 0);
-    sql_ask(&q, db, text);
-    if (sql_row(&q))
-        v = sql_get_i64(&q);
-    assert_int_equal(sql_end(&q), 0);
-    sql_close(db);
-    return v;
-}
-
 static int64_t turns(const struct fix *f)
 {
-    return ask(f, "SELECT instr(x'0001020304050607', sealed) - 1 FROM states");
+    return fix_ask(f, "SELECT instr(x'0001020304050607', sealed) - 1 FROM states");
 }
 
 static int64_t next_index(const struct fix *f)
 {
-    return ask(f, "SELECT next FROM states");
+    return fix_ask(f, "SELECT next FROM states");
 }
 
 static void turn__each_package__once_however_often_it_comes(void **state)
@@ -142,7 +126,7 @@ static void turn__package_receipted_before_it_was_written__turned(void **state)
     op->u.enqueue.handover = &handover;
     fix_expect(f->s, op, STORE_OK, REASON_NONE);
     assert_int_equal(turns(f), 1);
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM packages"), 0);
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM packages"), 0);
 }
 
 static void turn__refused_package__leaves_the_state(void **state)
@@ -168,7 +152,7 @@ static void turn__fails_or_none_is_asked_for__package_taken_and_state_left(void 
     assert_int_equal(sql_exec(db, "UPDATE states SET sealed = x'63'"), 0);
     sql_close(db);
     fix_expect(f->s, package(1, 0), STORE_OK, REASON_NONE);
-    assert_int_equal(ask(f, "SELECT sealed = x'63' FROM states"), 1);
+    assert_int_equal(fix_ask(f, "SELECT sealed = x'63' FROM states"), 1);
     assert_int_equal(next_index(f), 0);
 }
 
@@ -185,8 +169,8 @@ static void states__of_many_sessions__the_oldest_go(void **state)
         op->now = FIX_NOW + n;
         fix_expect(f->s, op, STORE_OK, REASON_NONE);
     }
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM states"), 64);
-    assert_int_equal(ask(f, "SELECT MIN(used_at) FROM states"), FIX_NOW + 101 - 63);
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM states"), 64);
+    assert_int_equal(fix_ask(f, "SELECT MIN(used_at) FROM states"), FIX_NOW + 101 - 63);
 }
 
 static void states__device_revoked_or_long_unused__gone(void **state)
@@ -197,18 +181,18 @@ static void states__device_revoked_or_long_unused__gone(void **state)
     op->u.expire.packages_before = FIX_NOW;
     op->u.expire.max_n = 10;
     fix_expect(f->s, op, STORE_OK, REASON_NONE);
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM states"), 1);
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM states"), 1);
     op = fix_op(STORE_EXPIRE);
     op->u.expire.packages_before = FIX_NOW + 1;
     op->u.expire.max_n = 10;
     fix_expect(f->s, op, STORE_OK, REASON_NONE);
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM states"), 0);
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM states"), 0);
     fix_expect(f->s, neg(2, NEG_OPENED), STORE_OK, REASON_NONE);
     fix_expect(f->s, neg(2, NEG_ASKED), STORE_OK, REASON_NONE);
     fix_expect(f->s, neg(2, NEG_ANSWERED), STORE_OK, REASON_NONE);
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM states"), 1);
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM states"), 1);
     fix_expect(f->s, fix_revoke("bob"), STORE_OK, REASON_NONE);
-    assert_int_equal(ask(f, "SELECT COUNT(*) FROM states"), 0);
+    assert_int_equal(fix_ask(f, "SELECT COUNT(*) FROM states"), 0);
 }
 
 /* ---- what is in them (states.c) ---- */
@@ -294,8 +278,7 @@ static void states_turn__body_that_is_no_package__refused(void **state)
     assert_int_equal(states_begin(&now, session, &t, &cloud), 0);
     body = make(&sender);
     for (size_t n = 0; n < body.len; n += 7) {
-        assert_int_not_equal(
-            states_turn(&next, &now, &(struct store_bytes){body.p, n}, &cloud), 0);
+        assert_int_not_equal(states_turn(&next, &now, &(struct store_bytes){body.p, n}, &cloud), 0);
         assert_null(next.p);
     }
     body.p[0] = PROFILE_AUTH;
