@@ -476,6 +476,7 @@ static void respond__many_salts_of_one_peer__displace_no_other(void **state)
     struct msg m;
 
     text_copy(t.initiator, sizeof(t.initiator), "mallory");
+    t.negotiation[2] ^= 1; /* none of mallory's has the name of alice's */
     peer(p);
     salt(p, &p->terms);
     for (int i = 0; i < 4 * PENDING_MAX; i++) {
